@@ -1,0 +1,58 @@
+# Two commands for users: `make reproduce` and `make test`. Needs Python 3.11 or newer, make and git.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+CORES ?= all
+# Compiled modules are kept: without them every job starts much later.
+unexport PYTHONDONTWRITEBYTECODE
+BIN := .venv/bin
+
+.PHONY: help reproduce test test-all check benchmark pins clean
+help:
+	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
+	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
+	@echo "make test-all    the tests that are slow, too"
+	@echo "make check       lint and format checks only"
+	@echo "make benchmark   the speed of the alignment engine against the plain algorithm"
+	@echo "make pins        write requirements*.txt anew from requirements*.in"
+	@echo "make clean       remove results and figures; keeps downloads and models"
+
+.venv/run: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/test: .venv/run requirements-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+reproduce: .venv/run
+	$(BIN)/snakemake --cores $(CORES)
+
+check: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+test: check
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: test
+	$(BIN)/python -m pytest -m slow
+
+benchmark: .venv/test
+	$(BIN)/python benchmarks/alignment.py
+
+pins:
+	rm -rf .venv/pins && $(PYTHON) -m venv .venv/pins
+	.venv/pins/bin/python -m pip install --quiet -r requirements.in
+	.venv/pins/bin/python -m pip freeze --all --exclude setuptools | sed 's/+cpu//' > requirements.txt
+	.venv/pins/bin/python -m pip install --quiet -r requirements-test.in
+	(echo "-r requirements.txt"; .venv/pins/bin/python -m pip freeze --all --exclude setuptools | sed 's/+cpu//' | grep -vxFf requirements.txt) > requirements-test.txt
+	rm -rf .venv/pins
+
+clean:
+	rm -rf results/{alignment,benchmarks,correlation,features,logs,neighbors,performance,report,tables} figures/*.{pdf,png,csv}

@@ -1,0 +1,33 @@
+# The Platonic Representation Hypothesis (Huh et al., ICML 2024), reproduced.
+# Data and models -> features -> neighbours -> alignment -> tables -> figures and report. See README.md.
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/features.smk"
+include: "rules/alignment.smk"
+include: "rules/performance.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    tables,
+    figures,
+
+
+rule all:
+    """Everything: tables, figures and the report."""
+    default_target: True
+    input:
+        rules.tables.input,
+        rules.figures.input,
+        "results/report/report.html",

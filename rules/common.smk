@@ -1,0 +1,141 @@
+# The checked configuration, and the few helpers that rules share. All knowledge of tables is in prh.configuration.
+
+import sys
+from pathlib import Path
+
+BASE = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(BASE / "scripts"))
+
+from prh import configuration
+from prh.errors import InputError
+from prh.provenance import code_digest
+
+
+def find(path):
+    """A path of the configuration: in the working directory if it is there, else beside the workflow."""
+    return path if Path(path).exists() else BASE / path
+
+
+def load_configuration():
+    """The configuration, or one line that says what is wrong with it."""
+    source = str(workflow.configfiles[-1]) if workflow.configfiles else "config"
+    try:
+        return configuration.load(config, BASE / "config" / "schemas", find, source)
+    except InputError as error:
+        raise SystemExit(f"Configuration error. {error}")
+
+
+SETUP = load_configuration()
+CONFIG = SETUP.config
+LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")
+CAUSAL = SETUP.chosen(type="causal_lm")
+MODELS = LANGUAGE + VISION
+DATASETS = CONFIG["datasets"]
+CORPUS = CONFIG["performance"]["corpus"]
+
+
+wildcard_constraints:
+    package="|".join(SETUP.packages),
+    dataset="|".join(DATASETS),
+    model="|".join(MODELS),
+    corpus=CORPUS,
+    metric="|".join(CONFIG["alignment"]["metrics"]),
+
+
+def code(script):
+    """Digest of a script and the library modules it uses: as a parameter it re-runs the rule when they change."""
+    return code_digest(BASE / "scripts" / f"{script}.py", BASE / "scripts" / "prh")
+
+
+def row(table):
+    """An input function's like for params: the table's row that the wildcard of the table's singular names."""
+    wildcard = {"models": "model", "datasets": "dataset", "corpora": "corpus", "packages": "package"}[table]
+    return lambda wildcards: vars(getattr(SETUP, table)[wildcards[wildcard]])
+
+
+def wheels(table):
+    """Input function: the wheels that a row's column `packages` names."""
+
+    def paths(wildcards):
+        found = getattr(SETUP, table)[wildcards[0]]
+        return [f"results/packages/{name}.whl" for name in configuration.packages_of(found, SETUP.packages)]
+
+    return paths
+
+
+def sha256_of_package(wildcards):
+    """The pinned digest of a package."""
+    return SETUP.packages[wildcards.package].sha256
+
+
+def share_of_cores():
+    """Threads of a heavy job: two of them share up to eight cores, so that one computes while another starts."""
+    return max(1, min(8, (workflow.cores or 2) // 2))
+
+
+# Model pairs go in tiles: a block of models by a block of models.
+
+
+def blocks():
+    """The models in blocks of `models_per_tile`."""
+    size = CONFIG["alignment"]["models_per_tile"]
+    return [MODELS[i : i + size] for i in range(0, len(MODELS), size)]
+
+
+def tiles(dataset, metric):
+    """All tiles of a metric: each pair of blocks once, a block with itself included."""
+    last = len(blocks())
+    names = [f"{a}-{b}" for a in range(last) for b in range(a, last)]
+    return [f"results/alignment/{dataset}/{metric}/{name}.parquet" for name in names]
+
+
+def tile_pairs(wildcards):
+    """The model pairs (x, y) of a tile, x before y in the config's order, language before vision."""
+    a, b = (blocks()[int(i)] for i in wildcards.tile.split("-"))
+    return [[x, y] for x in a for y in b if MODELS.index(x) < MODELS.index(y)]
+
+
+def tile_models(wildcards):
+    """The models of a tile, each once."""
+    return sorted({model for pair in tile_pairs(wildcards) for model in pair}, key=MODELS.index)
+
+
+def tile_neighbors(wildcards):
+    """The neighbour tables of a tile's models."""
+    return [f"results/neighbors/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
+
+
+# Figures. The first data set's stand in figures/, those of further ones in figures/<dataset>/.
+
+METRIC, K = CONFIG["alignment"]["metrics"][0], CONFIG["alignment"]["k"][0]
+FIGURE_NAMES = ["alignment_vs_performance", "alignment_matrix"]
+if CONFIG["figures"]["layer_pairs"]:
+    FIGURE_NAMES.append("layer_alignment")
+FOLDERS = {f"{name}/" if i else "": name for i, name in enumerate(DATASETS)}
+
+
+wildcard_constraints:
+    folder=f"({'|'.join(FOLDERS)})",
+
+
+def dataset_of(wildcards):
+    """The data set whose figures stand in this folder."""
+    return FOLDERS[wildcards.folder]
+
+
+def caption(wildcards):
+    """What every figure says of itself."""
+    data = SETUP.datasets[dataset_of(wildcards)]
+    pairs = f", n = {data.size:,} pairs" if data.size else ""
+    return f"{CONFIG['title']} · {data.label}{pairs} · k = {K} · best layer pair per model pair"
+
+
+def labels(_wildcards):
+    """What figures need to know of the models: label, modality, family, init."""
+    columns = ("label", "modality", "family", "init", "parameters")
+    return {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in MODELS}
+
+
+def layer_tiles(wildcards):
+    """The tiles that hold every layer pair of the data set, of the main metric."""
+    return tiles(dataset_of(wildcards), METRIC)

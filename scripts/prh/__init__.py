@@ -1,0 +1,1 @@
+"""The library behind the workflow: importable and testable without Snakemake."""

@@ -1,0 +1,223 @@
+"""The configuration and its tables, read and checked before any job starts.
+
+Whatever is wrong raises `InputError` with one line: the file, the key or row, and what to do.
+"""
+
+import csv
+import fnmatch
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from prh.errors import InputError
+
+TABLES = ("packages", "datasets", "models", "corpora")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The checked configuration; rows of the tables by name, chosen models and data sets in the config's order."""
+
+    config: dict
+    packages: dict
+    datasets: dict
+    models: dict
+    corpora: dict
+
+    def chosen(self, modality=None, type=None):
+        """Names of the chosen models, in the config's order, optionally of one modality or type."""
+        rows = [self.models[name] for name in self.config["models"]]
+        return [
+            row.name
+            for row in rows
+            if (modality is None or row.modality == modality) and (type is None or row.type == type)
+        ]
+
+
+def load(config, schemas, find, source="config/config.yaml"):
+    """Check `config`, fill in its defaults and read the tables that it names.
+
+    Parameters
+    ----------
+    config: the mapping as read from YAML.
+    schemas: folder with `config.schema.yaml` and one `<table>.schema.yaml` per table.
+    find: function from a path in the config to the path to open.
+    source: the config's own name, for messages.
+
+    Raises
+    ------
+    InputError: unknown key, wrong type, name that is in no table, duplicate row, licence not accepted, ...
+
+    """
+    config = _with_defaults(_schema(schemas, "config"), config)
+    _validate(_schema(schemas, "config"), config, source)
+    tables = {}
+    for name in TABLES:
+        path = config["tables"][name]
+        tables[name] = read_table(find(path), _schema(schemas, name), path)
+    configuration = Configuration(config=config, **tables)
+    _check_names(configuration, source)
+    _check_numbers(configuration, source)
+    return configuration
+
+
+def read_table(path, schema, source=None):
+    """Rows of a tab-separated table by their first column, each checked against `schema`.
+
+    Empty cells are left out (or get the schema's default); cells become the type that the schema asks for.
+    """
+    source = source or str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file; set the config's key `tables` to where it is") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    if not lines:
+        raise InputError(f"{source}: empty; its first line must name the columns")
+    columns, rows = lines[0], {}
+    for number, cells in enumerate(lines[1:], start=2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        where = f"{source}, line {number}"
+        if len(cells) > len(columns):
+            raise InputError(f"{where}: {len(cells)} cells, but the header names {len(columns)} columns")
+        pairs = {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}
+        row = {column: _typed(schema, column, cell) for column, cell in pairs.items() if cell}
+        row = _with_defaults(schema, row)
+        _validate(schema, row, where)
+        key = row[columns[0]]
+        if key in rows:
+            raise InputError(f"{where}: {columns[0]} `{key}` is in the table already; names must be unique")
+        rows[key] = SimpleNamespace(**{column: row.get(column) for column in schema["properties"]})
+    return rows
+
+
+def packages_of(row, packages, source="config"):
+    """Names of the packages that a table's row asks for, in its order; `*` takes all that match, in table order."""
+    names = []
+    for pattern in (row.packages or "").split():
+        matching = [name for name in packages if fnmatch.fnmatchcase(name, pattern)]
+        if not matching:
+            raise InputError(
+                f"{source}: `{row.name}` needs package `{pattern}`, which is not in the package table"
+            )
+        names += matching
+    return names
+
+
+def _schema(folder, name):
+    return yaml.safe_load((Path(folder) / f"{name}.schema.yaml").read_text())
+
+
+def _with_defaults(schema, value):
+    """`value` with the schema's defaults where a key is missing, one level into nested objects."""
+    if not isinstance(value, dict):
+        return value
+    filled = dict(value)
+    for key, sub in schema.get("properties", {}).items():
+        if key not in filled and "default" in sub:
+            filled[key] = sub["default"]
+        if sub.get("type") == "object" and isinstance(filled.get(key), dict):
+            filled[key] = _with_defaults(sub, filled[key])
+    return filled
+
+
+def _typed(schema, column, cell):
+    kind = schema["properties"].get(column, {}).get("type", "string")
+    try:
+        if kind == "integer":
+            return int(cell)
+        if kind == "number":
+            return float(cell)
+        if kind == "array":
+            return [float(part) for part in cell.split(",")]
+    except ValueError:
+        return cell  # the schema then says what it should have been
+    return cell
+
+
+def _validate(schema, value, where):
+    errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: [str(p) for p in e.path])
+    if not errors:
+        return
+    error = errors[0]
+    key = ".".join(str(part) for part in error.path)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = sorted(set(error.instance) - set(known))
+        path = ".".join(filter(None, [key, unknown[0]]))
+        raise InputError(f"{where}: unknown key `{path}`; known here: {', '.join(known)}")
+    if error.validator == "required":
+        missing = sorted(set(error.validator_value) - set(error.instance))
+        raise InputError(f"{where}: key `{'.'.join(filter(None, [key, missing[0]]))}` is missing")
+    raise InputError(f"{where}: key `{key}`: {_reason(error)}")
+
+
+def _reason(error):
+    shown = repr(error.instance)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    words = {
+        "type": f"{shown} is not of type {error.validator_value}",
+        "enum": f"{shown} is not one of {', '.join(map(str, error.validator_value))}"
+        if error.validator == "enum"
+        else "",
+        "minItems": f"{shown} has too few entries, at least {error.validator_value} needed",
+        "uniqueItems": f"{shown} names something twice",
+        "pattern": f"{shown} does not have the form {error.validator_value}",
+    }
+    return words.get(error.validator) or error.message
+
+
+def _check_names(configuration, source):
+    config = configuration.config
+    tables = config["tables"]
+    wanted = [("datasets", name) for name in config["datasets"]]
+    wanted += [("models", name) for name in config["models"]]
+    wanted += [("corpora", config["performance"]["corpus"])]
+    for table, name in wanted:
+        rows = getattr(configuration, table)
+        if name not in rows:
+            key = "performance.corpus" if table == "corpora" else table
+            raise InputError(
+                f"{source}: key `{key}`: `{name}` is not in {tables[table]}, which has: {', '.join(rows)}"
+            )
+        packages_of(rows[name], configuration.packages, tables[table])
+    for name in config["models"]:
+        word = configuration.models[name].must_accept
+        if word and word not in config["accepted_licences"]:
+            raise InputError(
+                f"{source}: key `models`: `{name}` is under `{configuration.models[name].licence}`; read it, then "
+                f"add `{word}` to `accepted_licences`"
+            )
+    for pair in config["figures"]["layer_pairs"]:
+        for name in pair:
+            if name not in config["models"]:
+                raise InputError(
+                    f"{source}: key `figures.layer_pairs`: `{name}` is not among the config's models"
+                )
+    for modality in ("language", "vision"):
+        if not configuration.chosen(modality):
+            raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
+
+
+def _check_numbers(configuration, source):
+    config = configuration.config
+    for name in config["datasets"]:
+        size = configuration.datasets[name].size
+        largest = max(config["alignment"]["k"])
+        if size is not None and largest > size - 2:
+            raise InputError(
+                f"{source}: key `alignment.k`: {largest} neighbours need at least {largest + 2} pairs, "
+                f"but data set `{name}` has {size}"
+            )
+    performance = config["performance"]
+    if performance["stride"] >= performance["window"]:
+        raise InputError(
+            f"{source}: key `performance.stride`: {performance['stride']} must be less than the window "
+            f"({performance['window']})"
+        )

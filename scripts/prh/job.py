@@ -1,0 +1,116 @@
+"""What every script shares: its log, its one-line errors, outputs that are whole or absent, their record."""
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+from tqdm import tqdm
+
+from prh.errors import InputError
+from prh.provenance import RECORD_SUFFIX, record, write_json
+
+
+@contextmanager
+def job(snakemake):
+    """Run a script's body; yields a namespace with a temporary path per named output.
+
+    All that is printed goes to the rule's log. When the body ends, the outputs are moved into place and a record is
+    written beside the first one. When it raises, nothing is left behind; an `InputError` becomes one line on the
+    terminal, anything else a traceback in the log.
+    """
+    began = time.monotonic()
+    finals = {name: Path(path) for name, path in snakemake.output.items()}
+    partial = {name: path.with_name(f".partial.{path.name}") for name, path in finals.items()}
+    for path in partial.values():
+        _remove(path)
+    with _logged_to(snakemake.log[0] if snakemake.log else None) as terminal:
+        try:
+            yield SimpleNamespace(**partial)
+            for name, path in finals.items():
+                _remove(path)
+                partial[name].rename(path)
+            first = next(iter(finals.values()))
+            params = {name: _plain(value) for name, value in snakemake.params.items()}
+            made = record(
+                snakemake.rule, _flat(snakemake.input), finals.values(), params, time.monotonic() - began
+            )
+            write_json(record_path(first), made)
+        except BaseException as error:
+            for path in partial.values():
+                _remove(path)
+            _explain(error, snakemake.rule, terminal)
+            sys.exit(1)
+
+
+def record_path(artifact):
+    """Where the record of an artifact stands."""
+    artifact = Path(artifact)
+    return artifact.with_name(artifact.name + RECORD_SUFFIX)
+
+
+def progress(items, what, total=None, unit="it"):
+    """`items`, with a line in the log every ten seconds: count, rate and the time that is left."""
+    return tqdm(items, desc=what, total=total, unit=unit, mininterval=10, maxinterval=10, ascii=True)
+
+
+def use_threads(count):
+    """Give PyTorch `count` threads, and make what it computes repeatable."""
+    import torch
+
+    torch.set_num_threads(count)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+@contextmanager
+def _logged_to(path):
+    """Send standard output and error, of libraries in C too, to `path`; yields the terminal's own error stream."""
+    if path is None:
+        yield sys.stderr
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    terminal = os.fdopen(os.dup(2), "w")
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    yield terminal
+
+
+def _explain(error, rule, terminal):
+    if isinstance(error, InputError):
+        line = f"{rule}: {error}"
+        print(line, file=sys.stderr)
+    else:
+        traceback.print_exception(error)
+        line = f"{rule}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    print(line, file=terminal, flush=True)
+
+
+def _remove(path):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flat(paths):
+    """Every path of a Snakemake input, lists among its names included, once."""
+    return sorted({str(path) for path in paths})
+
+
+def _plain(value):
+    """A parameter as JSON can write it."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(v) for v in value]
+    if hasattr(value, "__dict__"):
+        return _plain(vars(value))
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,154 @@
+"""Nearest neighbours: finding them, and the cache file that holds them.
+
+Neighbours are taken by inner product of L2-normalised features, the sample itself excluded (Huh et al. 2024,
+appendix A). Equal similarities are ordered by sample index, so that a table does not depend on the machine's
+sorting. No matrix larger than block x block is ever held.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from prh.errors import InputError
+
+BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
+STRIP = 256  # rows per product of a symmetric matrix
+FORMAT = {"format": "prh-neighbors", "format_version": "1"}
+
+
+def check_k(k: int, n: int) -> None:
+    """Raise InputError unless k is a whole number with 1 <= k <= n - 2."""
+    if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1:
+        raise InputError(f"k = {k!r}: the number of neighbours must be a whole number of at least 1")
+    if n < k + 2:
+        raise InputError(f"{n} samples are too few for k = {k}: at least k + 2 = {k + 2} are needed")
+
+
+def gram(x: Tensor) -> Tensor:
+    """The (n, n) matrix of inner products of the rows of x (n, d), computing each symmetric half once."""
+    n = len(x)
+    if n <= STRIP or x.is_cuda:
+        return x @ x.T
+    out = x.new_empty(n, n)
+    for start in range(0, n, STRIP):
+        stop = min(start + STRIP, n)
+        torch.mm(x[start:stop], x[:stop].T, out=out[start:stop, :stop])
+        out[:start, start:stop] = out[start:stop, :start].T
+    return out
+
+
+def nearest_neighbors(x: Tensor, k: int, block: int = BLOCK) -> Tensor:
+    """The k nearest neighbours of every row of x (n, d) by inner product: (n, k) int32, nearest first.
+
+    The row itself is excluded; of equally similar rows the one of lower index comes first. At most
+    block x block similarities are held at a time. Raises InputError if n < k + 2.
+    """
+    return neighbors_and_similarities(x, k, block)[0]
+
+
+def neighbors_and_similarities(x: Tensor, k: int, block: int = BLOCK) -> tuple[Tensor, Tensor]:
+    """As `nearest_neighbors`, with the neighbours' inner products: (n, k) int32 and (n, k) float32."""
+    check_k(k, len(x))
+    # One candidate more than asked for shows whether the last place is tied.
+    if len(x) <= block:
+        similarities = gram(x).fill_diagonal_(-torch.inf)
+        values, ids = similarities.topk(k + 1, dim=1)
+    else:
+        values, ids = _streamed_top(x, k + 1, block)
+    tied = (values[:, :-1] == values[:, 1:]).any(dim=1).nonzero().flatten()
+    for rows in tied.split(max(1, block * block // len(x))):
+        products = similarities[rows] if len(x) <= block else _rows_without_self(x, rows)
+        ordered = products.sort(dim=1, descending=True, stable=True)
+        values[rows], ids[rows] = ordered.values[:, : k + 1], ordered.indices[:, : k + 1]
+    return ids[:, :k].to(torch.int32), values[:, :k].contiguous()
+
+
+def index_layers(layers: Sequence[Tensor], k: int, block: int = BLOCK) -> Tensor:
+    """The neighbour table of one model: (layers, n, k) int32 from its prepared layers, on the CPU."""
+    if len(layers) == 0:
+        raise InputError("no layers: give at least one (n, d) feature matrix")
+    return torch.stack([nearest_neighbors(layer, k, block).cpu() for layer in layers])
+
+
+def write_index(path: str | Path, ids: Tensor, metadata: dict[str, str]) -> None:
+    """Write a neighbour table (layers, n, k) int32 as safetensors: tensor "neighbors" and text metadata.
+
+    The header is written here, keys sorted, because the safetensors library puts metadata in an order that
+    differs from run to run; the same table gives the same bytes.
+    """
+    array = np.ascontiguousarray(ids.cpu().numpy().astype("<i4"))
+    header = {
+        "__metadata__": dict(sorted({**metadata, **FORMAT}.items())),
+        "neighbors": {"dtype": "I32", "shape": list(array.shape), "data_offsets": [0, array.nbytes]},
+    }
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with Path(path).open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.write(array.tobytes())
+
+
+def read_index(path: str | Path) -> tuple[Tensor, dict[str, str]]:
+    """Read a neighbour table: ids (layers, n, k) int32 and the metadata it was written with.
+
+    Raises InputError, naming the file, where it is missing, damaged, or not a neighbour table.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            found = {key: metadata.pop(key, None) for key in FORMAT}
+            if found != FORMAT or list(file.keys()) != ["neighbors"]:
+                raise InputError(
+                    f"{path}: not a neighbour table of format version {FORMAT['format_version']}"
+                )
+            ids = file.get_tensor("neighbors")
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read as a neighbour table ({error})") from error
+    _check_table(path, ids)
+    return ids, metadata
+
+
+def _check_table(path: str | Path, ids: Tensor) -> None:
+    if ids.ndim != 3 or ids.dtype != torch.int32 or 0 in ids.shape:
+        raise InputError(
+            f"{path}: neighbours must be (layers, n, k) int32, found {tuple(ids.shape)} {ids.dtype}"
+        )
+    if int(ids.min()) < 0 or int(ids.max()) >= ids.shape[1]:
+        raise InputError(f"{path}: neighbour ids outside 0 ... {ids.shape[1] - 1}")
+
+
+def _streamed_top(x: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest similarities of each row and their columns, from blocks; each product serves both sides."""
+    n = len(x)
+    values = x.new_full((n, count), -torch.inf)
+    ids = torch.zeros((n, count), dtype=torch.int64, device=x.device)
+
+    def merge(rows: slice, products: Tensor, first_column: int) -> None:
+        top = products.topk(min(count, products.shape[1]), dim=1)
+        candidates = torch.cat([values[rows], top.values], dim=1)
+        columns = torch.cat([ids[rows], top.indices + first_column], dim=1)
+        best = candidates.topk(count, dim=1)
+        values[rows], ids[rows] = best.values, columns.gather(1, best.indices)
+
+    for i in range(0, n, block):
+        rows = slice(i, min(i + block, n))
+        for j in range(0, i + 1, block):
+            columns = slice(j, min(j + block, n))
+            products = x[rows] @ x[columns].T
+            if i == j:
+                merge(rows, products.fill_diagonal_(-torch.inf), j)
+            else:
+                merge(rows, products, j)
+                merge(columns, products.T.contiguous(), i)
+    return values, ids
+
+
+def _rows_without_self(x: Tensor, rows: Tensor) -> Tensor:
+    products = x[rows] @ x.T
+    products[torch.arange(len(rows), device=x.device), rows] = -torch.inf
+    return products

@@ -1,0 +1,130 @@
+"""From raw layer features to what every metric takes: clamped, L2-normalised, float32.
+
+The protocol is that of "The Platonic Representation Hypothesis" (Huh et al. 2024, appendix A): elements are
+clamped to the 95th percentile of |x|, rows are L2-normalised, and one more compared "layer" is the
+concatenation of all layers.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prh.errors import InputError
+
+QUANTILE = 0.95
+CLAMPS = ("exact", "sampled", None)
+
+
+def prepare(
+    layers: Sequence[Tensor | np.ndarray],
+    clamp: str | None = "exact",
+    concatenate: bool = False,
+    device: str | torch.device = "cpu",
+) -> list[Tensor]:
+    """Clamp and L2-normalise the layers of one model.
+
+    layers: raw features, one (n, d_l) array per layer; float16, bfloat16, float32 or float64, torch or numpy.
+    clamp: "exact", one threshold, the 95th percentile of |x| over all elements of all layers (the official
+        `--precise`); "sampled", the mean over samples of each sample's 95th percentile over all its layers
+        (the official default); None, no clamp.
+    concatenate: append the concatenation of all clamped layers as one more layer, as the paper's text has it.
+    Returns the layers as float32 tensors (n, d_l) with rows of unit length, on `device`.
+    Raises InputError for an empty list, layers that are not (n, d) or differ in n, NaN or infinity, rows of
+    zeros, and layers whose samples are all alike.
+    """
+    if clamp not in CLAMPS:
+        raise InputError(f"unknown clamp {clamp!r}: use 'exact', 'sampled' or None")
+    tensors = [_as_float32(layer, i, device) for i, layer in enumerate(check_layers(layers))]
+    for i, layer in enumerate(tensors):
+        _check_finite(layer, f"layer {i}")
+    if clamp is not None:
+        threshold = exact_threshold(tensors) if clamp == "exact" else sampled_threshold(tensors)
+        tensors = [layer.clamp(-threshold, threshold) for layer in tensors]
+    if concatenate:
+        tensors.append(torch.cat(tensors, dim=1))
+    units = []
+    for i, layer in enumerate(tensors):
+        norms = _check_norms(layer, f"layer {i}")
+        units.append(layer / norms.unsqueeze(1))
+        _check_varies(units[-1], f"layer {i}")
+    return units
+
+
+def check_layers(layers: Sequence[Tensor | np.ndarray]) -> Sequence[Tensor | np.ndarray]:
+    """Return `layers` if it is a non-empty sequence of (n, d) arrays of one n, else raise InputError."""
+    if len(layers) == 0:
+        raise InputError("no layers: give at least one (n, d) feature matrix")
+    for i, layer in enumerate(layers):
+        if layer.ndim != 2 or 0 in layer.shape:
+            raise InputError(f"layer {i} has shape {tuple(layer.shape)}: features must be (n, d), not empty")
+        if layer.shape[0] != layers[0].shape[0]:
+            raise InputError(f"layer {i} has {layer.shape[0]} samples, layer 0 has {layers[0].shape[0]}")
+    return layers
+
+
+def check_features(layers: Sequence[Tensor], name: str) -> None:
+    """Raise InputError, naming the layer and row, for features that no metric can take.
+
+    Those are: integers, NaN or infinity, rows of zeros, and layers whose samples are all alike.
+    """
+    for i, layer in enumerate(check_layers(layers)):
+        where = name if len(layers) == 1 else f"{name}, layer {i}"
+        if not layer.is_floating_point():
+            raise InputError(f"{where} has dtype {layer.dtype}: features must be floating point")
+        _check_finite(layer, where)
+        _check_norms(layer, where)
+        _check_varies(layer, where)
+
+
+def exact_threshold(layers: Sequence[Tensor], quantile: float = QUANTILE) -> float:
+    """The element of rank floor(quantile * N) among all N values |x| of all layers, by partition, not by sorting."""
+    rank = int(quantile * sum(layer.numel() for layer in layers))
+    values = torch.cat([layer.abs().flatten() for layer in layers])
+    if values.is_cuda:
+        return float(values.sort().values[rank])
+    array = values.numpy()
+    array.partition(rank)
+    return float(array[rank])
+
+
+def sampled_threshold(layers: Sequence[Tensor], quantile: float = QUANTILE) -> float:
+    """The mean over samples of each sample's quantile of |x| over all its layers, interpolated linearly."""
+    n, width = layers[0].shape[0], sum(layer.shape[1] for layer in layers)
+    position = quantile * (width - 1)
+    low = int(position)
+    rows = max(1, 2**24 // width)  # bounds the copy below to 64 MiB
+    quantiles = []
+    for start in range(0, n, rows):
+        block = torch.cat([layer[start : start + rows] for layer in layers], dim=1).abs()
+        top = block.topk(width - low, dim=1).values  # the quantile is near the top: no full sort
+        below, above = top[:, -1], top[:, max(width - low - 2, 0)]
+        quantiles.append(torch.lerp(below.double(), above.double(), position - low))
+    return float(torch.cat(quantiles).mean())
+
+
+def _as_float32(layer: Tensor | np.ndarray, index: int, device: str | torch.device) -> Tensor:
+    tensor = torch.as_tensor(layer)
+    if not tensor.is_floating_point():
+        raise InputError(f"layer {index} has dtype {tensor.dtype}: features must be floating point")
+    return tensor.to(device=device, dtype=torch.float32)
+
+
+def _check_finite(layer: Tensor, where: str) -> None:
+    if torch.isfinite(layer.abs().amax()):  # amax passes NaN on
+        return
+    row = int((~torch.isfinite(layer)).any(dim=1).nonzero()[0])
+    raise InputError(f"{where}, row {row}: NaN or infinity in the features")
+
+
+def _check_norms(layer: Tensor, where: str) -> Tensor:
+    norms = torch.linalg.vector_norm(layer, dim=1)
+    if float(norms.min()) == 0:
+        raise InputError(f"{where}, row {int(norms.argmin())}: all features are zero")
+    return norms
+
+
+def _check_varies(layer: Tensor, where: str) -> None:
+    if len(layer) > 1 and torch.equal(layer[0], layer[1]) and bool((layer == layer[0]).all()):
+        raise InputError(f"{where}: constant features, all samples are alike")

@@ -1,0 +1,17 @@
+"""Bits per byte of one causal language model on one text."""
+
+from dataclasses import asdict
+
+from prh.job import job, use_threads
+from prh.language import load
+from prh.performance import bits_per_byte, read_text
+from prh.provenance import write_json
+
+with job(snakemake) as out:
+    params = snakemake.params
+    use_threads(snakemake.threads)
+    model, tokenizer = load(snakemake.input.model, "causal_lm", params.device)
+    text = read_text(snakemake.input.text)
+    score = bits_per_byte(model, tokenizer, text, params.window, params.stride, params.device)
+    names = {"model": snakemake.wildcards.model, "corpus": snakemake.wildcards.corpus}
+    write_json(out.score, {**names, "window": params.window, "stride": params.stride, **asdict(score)})
