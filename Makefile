@@ -49,9 +49,9 @@ benchmark: .venv/test
 pins:
 	rm -rf .venv/pins && $(PYTHON) -m venv .venv/pins
 	.venv/pins/bin/python -m pip install --quiet -r requirements.in
-	.venv/pins/bin/python -m pip freeze --all --exclude setuptools | sed 's/+cpu//' > requirements.txt
+	.venv/pins/bin/python -m pip freeze --all | sed 's/+cpu//' > requirements.txt
 	.venv/pins/bin/python -m pip install --quiet -r requirements-test.in
-	(echo "-r requirements.txt"; .venv/pins/bin/python -m pip freeze --all --exclude setuptools | sed 's/+cpu//' | grep -vxFf requirements.txt) > requirements-test.txt
+	(echo "-r requirements.txt"; .venv/pins/bin/python -m pip freeze --all | sed 's/+cpu//' | grep -vxFf requirements.txt) > requirements-test.txt
 	rm -rf .venv/pins
 
 clean:

@@ -4,7 +4,7 @@
 rule measure_alignment:
     """One metric for every layer pair of every model pair of a tile."""
     input:
-        neighbors=tile_neighbors,
+        models=tile_inputs,
     output:
         scores="results/alignment/{dataset}/{metric}/{tile}.parquet",
     log:
@@ -17,10 +17,11 @@ rule measure_alignment:
         "../envs/alignment.yaml"
     threads: share_of_cores()
     params:
+        **PREPARATION,
         metric="{metric}",
         models=tile_models,
         pairs=tile_pairs,
-        k=CONFIG["alignment"]["k"],
+        k=lambda wildcards: METRICS_USED[wildcards.metric],
         code=code("measure_alignment"),
     message:
         "Alignment by {wildcards.metric} on {wildcards.dataset}, tile {wildcards.tile}"
@@ -28,10 +29,43 @@ rule measure_alignment:
         "../scripts/measure_alignment.py"
 
 
+rule calibrate_alignment:
+    """Permutation nulls of a tile's language-vision pairs: p-values, thresholds, calibrated scores, intervals."""
+    input:
+        models=tile_inputs,
+    output:
+        scores="results/calibration/{dataset}/{metric}/{tile}.parquet",
+    log:
+        "results/logs/calibrate_alignment/{dataset}/{metric}/{tile}.log",
+    benchmark:
+        "results/benchmarks/calibrate_alignment/{dataset}/{metric}/{tile}.tsv"
+    wildcard_constraints:
+        tile=r"\d+-\d+",
+    conda:
+        "../envs/alignment.yaml"
+    threads: share_of_cores()
+    params:
+        **CONFIG["statistics"],
+        **PREPARATION,
+        metric="{metric}",
+        models=tile_models,
+        pairs=across_pairs,
+        k=lambda wildcards: CALIBRATED[wildcards.metric],
+        permutations=CONFIG["calibration"]["permutations"],
+        alpha=CONFIG["calibration"]["alpha"],
+        seed=CONFIG["seed"],
+        code=code("calibrate_alignment"),
+    message:
+        "Null of {wildcards.metric} on {wildcards.dataset}, tile {wildcards.tile}"
+    script:
+        "../scripts/calibrate_alignment.py"
+
+
 rule tabulate_alignment:
     """The best layer pair of every model pair."""
     input:
-        tiles=[path for d in DATASETS for m in CONFIG["alignment"]["metrics"] for path in tiles(d, m)],
+        tiles=[path for d in DATASETS for m in METRICS_USED for path in tiles(d, m)],
+        calibrated=calibrated_tiles(),
     output:
         table="results/tables/alignment.csv",
     log:
@@ -64,6 +98,7 @@ rule correlate:
         "../envs/statistics.yaml"
     params:
         **CONFIG["statistics"],
+        datasets=DATASETS,
         seed=CONFIG["seed"],
         code=code("correlate"),
     message:

@@ -7,6 +7,7 @@ BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
 from prh import configuration
+from prh.catalogue import METRICS, parse_metric
 from prh.errors import InputError
 from prh.provenance import code_digest
 
@@ -32,6 +33,16 @@ CAUSAL = SETUP.chosen(type="causal_lm")
 MODELS = LANGUAGE + VISION
 DATASETS = CONFIG["datasets"]
 CORPUS = CONFIG["performance"]["corpus"]
+METRICS_USED = SETUP.metrics("alignment")
+CALIBRATED = SETUP.metrics("calibration")
+# As many neighbours as the metrics that are content with neighbour tables need.
+K_MAX = max([k for m, ks in METRICS_USED.items() for k in ks if METRICS[m].family == "neighbors"], default=10)
+# How features become what is compared: the same wherever they are read.
+PREPARATION = {
+    "clamp": CONFIG["alignment"]["clamp"],
+    "concatenate": CONFIG["alignment"]["concatenate_layers"],
+    "device": CONFIG["device"],
+}
 
 
 wildcard_constraints:
@@ -39,7 +50,7 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     model="|".join(MODELS),
     corpus=CORPUS,
-    metric="|".join(CONFIG["alignment"]["metrics"]),
+    metric="|".join(METRICS_USED),
 
 
 def code(script):
@@ -82,17 +93,22 @@ def blocks():
     return [MODELS[i : i + size] for i in range(0, len(MODELS), size)]
 
 
-def tiles(dataset, metric):
+def tiles(dataset, metric, folder="alignment"):
     """All tiles of a metric: each pair of blocks once, a block with itself included."""
     last = len(blocks())
     names = [f"{a}-{b}" for a in range(last) for b in range(a, last)]
-    return [f"results/alignment/{dataset}/{metric}/{name}.parquet" for name in names]
+    return [f"results/{folder}/{dataset}/{metric}/{name}.parquet" for name in names]
+
+
+def tile_pairs_of(tile):
+    """The model pairs (x, y) of a tile, x before y in the config's order, language before vision."""
+    a, b = (blocks()[int(i)] for i in tile.split("-"))
+    return [[x, y] for x in a for y in b if MODELS.index(x) < MODELS.index(y)]
 
 
 def tile_pairs(wildcards):
-    """The model pairs (x, y) of a tile, x before y in the config's order, language before vision."""
-    a, b = (blocks()[int(i)] for i in wildcards.tile.split("-"))
-    return [[x, y] for x in a for y in b if MODELS.index(x) < MODELS.index(y)]
+    """`tile_pairs_of` the wildcard."""
+    return tile_pairs_of(wildcards.tile)
 
 
 def tile_models(wildcards):
@@ -100,17 +116,36 @@ def tile_models(wildcards):
     return sorted({model for pair in tile_pairs(wildcards) for model in pair}, key=MODELS.index)
 
 
-def tile_neighbors(wildcards):
-    """The neighbour tables of a tile's models."""
-    return [f"results/neighbors/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
+def tile_inputs(wildcards):
+    """What a tile's metric needs of each of its models: neighbour tables are enough for some, others take features."""
+    kind = "neighbors" if METRICS[wildcards.metric].family == "neighbors" else "features"
+    return [f"results/{kind}/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
+
+
+def across(pairs):
+    """Of model pairs, those of a language with a vision model."""
+    return [[x, y] for x, y in pairs if x in LANGUAGE and y in VISION]
+
+
+def across_pairs(wildcards):
+    """The language-vision pairs of a tile: those that are calibrated."""
+    return across(tile_pairs(wildcards))
+
+
+def calibrated_tiles():
+    """Tiles of calibrated metrics that hold a language-vision pair."""
+    made = [path for d in DATASETS for m in CALIBRATED for path in tiles(d, m, folder="calibration")]
+    return [path for path in made if across(tile_pairs_of(Path(path).stem))]
 
 
 # Figures. The first data set's stand in figures/, those of further ones in figures/<dataset>/.
 
-METRIC, K = CONFIG["alignment"]["metrics"][0], CONFIG["alignment"]["k"][0]
-FIGURE_NAMES = ["alignment_vs_performance", "alignment_matrix"]
-if CONFIG["figures"]["layer_pairs"]:
-    FIGURE_NAMES.append("layer_alignment")
+METRIC, K = parse_metric(CONFIG["alignment"]["metrics"][0])
+FIGURE_NAMES = ["alignment_vs_performance", "alignment_matrix", "alignment_by_metric", "metric_properties"]
+FIGURE_NAMES += ["layer_alignment"] if CONFIG["figures"]["layer_pairs"] else []
+FIGURE_NAMES += ["metric_agreement"] if len(CONFIG["alignment"]["metrics"]) > 1 else []
+FIGURE_NAMES += ["cknna_by_k"] if any(METRICS[metric].family == "cknna" for metric in METRICS_USED) else []
+FIGURE_NAMES += ["raw_vs_calibrated"] if CALIBRATED else []
 FOLDERS = {f"{name}/" if i else "": name for i, name in enumerate(DATASETS)}
 
 
@@ -127,7 +162,7 @@ def caption(wildcards):
     """What every figure says of itself."""
     data = SETUP.datasets[dataset_of(wildcards)]
     pairs = f", n = {data.size:,} pairs" if data.size else ""
-    return f"{CONFIG['title']} · {data.label}{pairs} · k = {K} · best layer pair per model pair"
+    return f"{CONFIG['title']} · {data.label}{pairs} · best layer pair per model pair"
 
 
 def labels(_wildcards):
@@ -139,3 +174,12 @@ def labels(_wildcards):
 def layer_tiles(wildcards):
     """The tiles that hold every layer pair of the data set, of the main metric."""
     return tiles(dataset_of(wildcards), METRIC)
+
+
+FIGURE_PARAMS = {
+    "dataset": dataset_of,
+    "metric": CONFIG["alignment"]["metrics"][0],
+    "models": labels,
+    "caption": caption,
+    "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
+}

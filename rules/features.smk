@@ -71,10 +71,8 @@ rule index_neighbors:
         "../envs/alignment.yaml"
     threads: share_of_cores()
     params:
-        k_max=max(CONFIG["alignment"]["k"]),
-        clamp=CONFIG["alignment"]["clamp"],
-        concatenate=CONFIG["alignment"]["concatenate_layers"],
-        device=CONFIG["device"],
+        **PREPARATION,
+        k_max=K_MAX,
         code=code("index_neighbors"),
     message:
         "Neighbours in {wildcards.dataset} under {wildcards.model}"

@@ -15,13 +15,10 @@ rule plot_alignment_vs_performance:
     conda:
         "../envs/statistics.yaml"
     params:
-        dataset=dataset_of,
-        metric=METRIC,
-        k=K,
-        models=labels,
-        caption=caption,
-        performance_label=f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
+        **FIGURE_PARAMS,
         code=code("plot_alignment_vs_performance"),
+    message:
+        "Figure {wildcards.folder}alignment_vs_performance"
     script:
         "../scripts/plot_alignment_vs_performance.py"
 
@@ -39,12 +36,10 @@ rule plot_alignment_matrix:
     conda:
         "../envs/statistics.yaml"
     params:
-        dataset=dataset_of,
-        metric=METRIC,
-        k=K,
-        models=labels,
-        caption=caption,
+        **FIGURE_PARAMS,
         code=code("plot_alignment_matrix"),
+    message:
+        "Figure {wildcards.folder}alignment_matrix"
     script:
         "../scripts/plot_alignment_matrix.py"
 
@@ -62,14 +57,119 @@ rule plot_layer_alignment:
     conda:
         "../envs/statistics.yaml"
     params:
-        metric=METRIC,
-        k=K,
+        **FIGURE_PARAMS,
         pairs=[sorted(pair, key=MODELS.index) for pair in CONFIG["figures"]["layer_pairs"]],
-        models=labels,
-        caption=caption,
         code=code("plot_layer_alignment"),
+    message:
+        "Figure {wildcards.folder}layer_alignment"
     script:
         "../scripts/plot_layer_alignment.py"
+
+
+rule plot_alignment_by_metric:
+    """Figures 13 and 14 of the paper: every metric against performance."""
+    input:
+        alignment="results/tables/alignment.csv",
+        performance="results/tables/performance.csv",
+    output:
+        multiext("figures/{folder}alignment_by_metric", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        "results/logs/figures/{folder}alignment_by_metric.log",
+    benchmark:
+        "results/benchmarks/figures/{folder}alignment_by_metric.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    params:
+        **FIGURE_PARAMS,
+        code=code("plot_alignment_by_metric"),
+    message:
+        "Figure {wildcards.folder}alignment_by_metric"
+    script:
+        "../scripts/plot_alignment_by_metric.py"
+
+
+rule plot_cknna_by_k:
+    """Figure 10 of the paper, in all variants of CKNNA."""
+    input:
+        alignment="results/tables/alignment.csv",
+    output:
+        multiext("figures/{folder}cknna_by_k", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        "results/logs/figures/{folder}cknna_by_k.log",
+    benchmark:
+        "results/benchmarks/figures/{folder}cknna_by_k.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    params:
+        **FIGURE_PARAMS,
+        code=code("plot_cknna_by_k"),
+    message:
+        "Figure {wildcards.folder}cknna_by_k"
+    script:
+        "../scripts/plot_cknna_by_k.py"
+
+
+rule plot_metric_agreement:
+    """Figure 12 of the paper: Spearman between all metrics over all model pairs."""
+    input:
+        alignment="results/tables/alignment.csv",
+    output:
+        multiext("figures/{folder}metric_agreement", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        "results/logs/figures/{folder}metric_agreement.log",
+    benchmark:
+        "results/benchmarks/figures/{folder}metric_agreement.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    params:
+        **FIGURE_PARAMS,
+        code=code("plot_metric_agreement"),
+    message:
+        "Figure {wildcards.folder}metric_agreement"
+    script:
+        "../scripts/plot_metric_agreement.py"
+
+
+rule plot_metric_properties:
+    """Figure 11 of the paper: what holds of each metric."""
+    output:
+        multiext("figures/{folder}metric_properties", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        "results/logs/figures/{folder}metric_properties.log",
+    benchmark:
+        "results/benchmarks/figures/{folder}metric_properties.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    params:
+        **FIGURE_PARAMS,
+        metrics=CONFIG["alignment"]["metrics"],
+        code=code("plot_metric_properties"),
+    message:
+        "Figure {wildcards.folder}metric_properties"
+    script:
+        "../scripts/plot_metric_properties.py"
+
+
+rule plot_raw_vs_calibrated:
+    """The follow-up's main figure: before and after null calibration."""
+    input:
+        alignment="results/tables/alignment.csv",
+        correlation="results/tables/correlation.csv",
+    output:
+        multiext("figures/{folder}raw_vs_calibrated", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        "results/logs/figures/{folder}raw_vs_calibrated.log",
+    benchmark:
+        "results/benchmarks/figures/{folder}raw_vs_calibrated.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    params:
+        **FIGURE_PARAMS,
+        code=code("plot_raw_vs_calibrated"),
+    message:
+        "Figure {wildcards.folder}raw_vs_calibrated"
+    script:
+        "../scripts/plot_raw_vs_calibrated.py"
 
 
 rule figures:

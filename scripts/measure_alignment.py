@@ -3,25 +3,31 @@
 import numpy as np
 import pandas as pd
 
-from prh.alignment import align_states, layer_state
+from prh.alignment import align_states, comparable_layers
 from prh.job import job, progress, use_threads
-from prh.neighbors import read_index
+from prh.metrics import layer_state
 
 with job(snakemake) as out:
-    params = snakemake.params
+    params, metric = snakemake.params, snakemake.params.metric
     use_threads(snakemake.threads)
-    tables = {path: read_index(path)[0] for path in sorted(set(snakemake.input.neighbors))}
-    state = {
-        (model, k): layer_state(params.metric, tables[path], k)
-        for model, path in zip(params.models, snakemake.input.neighbors, strict=True)
-        for k in params.k
+    models = dict(zip(params.models, snakemake.input.models, strict=True))
+    layers = {
+        m: comparable_layers(p, metric, params.clamp, params.concatenate, params.device)
+        for m, p in models.items()
     }
     parts = []
-    for x, y in progress(params.pairs, params.metric, unit="pair"):
-        for k in params.k:
-            scores = align_states(params.metric, state[x, k], state[y, k])
+    for k in params.k:
+        states = {model: layer_state(metric, found, k) for model, found in layers.items()}
+        for x, y in progress(params.pairs, f"{metric}, k = {k}", unit="pair"):
+            scores = align_states(metric, states[x], states[y])
             layer_x, layer_y = (axis.ravel() for axis in np.indices(scores.shape))
-            part = {"dataset": snakemake.wildcards.dataset, "metric": params.metric, "k": k, "model_x": x}
-            part |= {"layer_x": layer_x, "model_y": y, "layer_y": layer_y, "score": scores.ravel()}
-            parts.append(pd.DataFrame({**part, "chance": k / (state[x, k].n - 1)}))
+            part = {
+                "dataset": snakemake.wildcards.dataset,
+                "metric": metric,
+                "k": k,
+                "model_x": x,
+                "model_y": y,
+            }
+            part |= {"layer_x": layer_x, "layer_y": layer_y, "score": scores.ravel(), "n": states[x].n}
+            parts.append(pd.DataFrame(part).astype({"k": "Int64"}))
     pd.concat(parts, ignore_index=True).to_parquet(out.scores, index=False)

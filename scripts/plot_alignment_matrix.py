@@ -2,11 +2,11 @@
 
 from prh.job import job
 from prh.plots import alignment_matrix, save
-from prh.tables import read_table
+from prh.tables import named, read_table
 
 with job(snakemake) as out:
     params = snakemake.params
-    table = read_table(snakemake.input.alignment)
-    table = table[(table.dataset == params.dataset) & (table.metric == params.metric) & (table.k == params.k)]
-    figure = alignment_matrix(table, params.models, params.caption, f"{params.metric}, k = {params.k}")
+    table = named(read_table(snakemake.input.alignment), params.dataset)
+    table = table[table.name == params.metric]
+    figure = alignment_matrix(table, params.models, params.caption)
     save(figure, table[["dataset", "metric", "k", "model_x", "model_y", "score"]], out)

@@ -10,9 +10,9 @@ from torch.nn.functional import normalize
 
 from prh.calibration import (
     _resampler,
-    benjamini_hochberg,
     bootstrap_interval,
     calibrate,
+    null_maxima,
     one_layer,
     permutations,
     summarise,
@@ -139,13 +139,18 @@ def test_rank_of_tau_is_not_moved_by_rounding(count):
     assert summarise(10.0**6, null, maximum=None)["tau"] == rank - 1
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_benjamini_hochberg_equals_scipy(seed):
-    p = np.random.default_rng(seed).random((6, 7)) ** 2
-    np.testing.assert_allclose(
-        benjamini_hochberg(p), stats.false_discovery_control(p.ravel()).reshape(p.shape), rtol=1e-12
-    )
-    assert benjamini_hochberg(np.array([])).size == 0
+@pytest.mark.parametrize("metric", ["mutual_knn", "cka", "cknna"])
+def test_models_calibrated_together_are_as_those_calibrated_alone(metric):
+    """Layers of several models in one state, cut at the models' first layers, give each pair's own null."""
+    orders = permutations(40, 7)
+    x, y = models(layers=(5, 4))
+    together = [layer_state(metric, side, k_of(metric)) for side in (x, y)]
+    null = null_maxima(*together, orders, starts_x=[0, 2], starts_y=[0, 1])
+    assert null.shape == (7, 2, 2)
+    for a, part_x in enumerate((x[:2], x[2:])):
+        for b, part_y in enumerate((y[:1], y[1:])):
+            alone = [layer_state(metric, side, k_of(metric)) for side in (part_x, part_y)]
+            np.testing.assert_allclose(null[:, a, b], calibrate(*alone, orders=orders).null, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -190,5 +195,3 @@ def test_bad_requests():
         calibrate(x, y, count=0)
     with pytest.raises(InputError, match=r"alpha = 1\.5"):
         calibrate(x, y, count=5, alpha=1.5)
-    with pytest.raises(InputError, match="between 0 and 1"):
-        benjamini_hochberg(np.array([0.5, np.nan]))

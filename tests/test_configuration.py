@@ -7,7 +7,6 @@ import yaml
 from conftest import ROOT
 from prh import configuration
 from prh.errors import InputError
-from prh.metrics import METRICS
 
 SCHEMAS = ROOT / "config" / "schemas"
 
@@ -40,7 +39,7 @@ def test_the_mini_configuration_names_every_key(config):
 
 def test_defaults_are_filled_in():
     setup = load({"datasets": ["openmoji_1024"], "models": ["minilm-l6", "mobilenet-v2"]})
-    assert setup.config["alignment"]["k"] == [10]
+    assert setup.config["alignment"]["metrics"] == ["mutual_knn@10"]
     assert setup.config["tables"]["models"] == "config/models.tsv"
 
 
@@ -55,15 +54,17 @@ def test_every_key_is_described():
         check(yaml.safe_load(path.read_text()), path.stem)
 
 
-def test_the_schema_knows_the_metrics():
-    schema = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text())
-    items = schema["properties"]["alignment"]["properties"]["metrics"]["items"]
-    assert items["enum"] == list(METRICS)
+def test_a_metric_without_a_null_cannot_be_calibrated(config):
+    config = changed(
+        changed(config, "alignment.metrics", ["procrustes"]), "calibration.metrics", ["procrustes"]
+    )
+    with pytest.raises(InputError, match="`procrustes` cannot be calibrated"):
+        load(config)
 
 
 BAD = [
     ("colour", "red", "unknown key `colour`"),
-    ("alignment.kk", 10, "unknown key `alignment.kk`"),
+    ("alignment.k", [10], "unknown key `alignment.k`"),
     ("models", [], "key `models`: [] has too few entries"),
     ("models", ["no-such-model"], "`no-such-model` is not in config/models.tsv"),
     ("models", ["minilm-l6", "minilm-l6", "mobilenet-v2"], "names something twice"),
@@ -72,10 +73,16 @@ BAD = [
     ("models", "minilm-l6", "is not of type array"),
     ("models", ["gemma-3-270m", "mobilenet-v2"], "add `gemma` to `accepted_licences`"),
     ("datasets", ["no_such_data"], "`no_such_data` is not in config/datasets.tsv"),
-    ("alignment.k", [1023], "1023 neighbours need at least 1025 pairs"),
-    ("alignment.k", ["ten"], "is not of type integer"),
-    ("alignment.k", [0], "key `alignment.k.0`"),
-    ("alignment.metrics", ["cosine"], "'cosine' is not one of"),
+    ("alignment.metrics", ["mutual_knn@10", "mutual_knn@1023"], "1023 neighbours need at least 1025 pairs"),
+    ("alignment.metrics", ["mutual_knn@ten"], "does not have the form"),
+    ("alignment.metrics", ["mutual_knn@0"], "does not have the form"),
+    ("alignment.metrics", ["mutual_knn"], "`mutual_knn`: mutual_knn needs k"),
+    ("alignment.metrics", ["cka@10"], "`cka@10`: cka takes no k"),
+    ("alignment.metrics", [], "too few entries"),
+    ("alignment.metrics", ["cosine"], "unknown metric 'cosine'"),
+    ("alignment.metrics", ["cka", "cka"], "names something twice"),
+    ("calibration.metrics", ["mutual_knn@11"], "`mutual_knn@11` is not among `alignment.metrics`"),
+    ("calibration.permutations", 5, "key `calibration.permutations`"),
     ("alignment.clamp", "maybe", "'maybe' is not one of"),
     ("performance.corpus", "wikipedia", "key `performance.corpus`: `wikipedia`"),
     ("performance.stride", 1024, "must be less than the window"),
@@ -89,8 +96,9 @@ BAD = [
 
 @pytest.mark.parametrize(("key", "value", "message"), BAD)
 def test_bad_configuration(config, key, value, message):
+    others = {"models": {"figures": {}}, "alignment.metrics": {"calibration": {}}}.get(key, {})
     with pytest.raises(InputError) as error:
-        load(changed(config, key, value) | ({"figures": {}} if key == "models" else {}))
+        load(changed(config, key, value) | others)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 

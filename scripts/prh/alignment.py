@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from prh.metrics import METRICS, LayerState, check_metric, layer_state, pair_scores
+from prh.catalogue import METRICS, check_metric
+from prh.features import read_features
+from prh.metrics import LayerState, layer_state, pair_scores
+from prh.neighbors import read_index
 from prh.preprocess import prepare
-
-__all__ = ["Alignment", "LayerState", "align", "align_neighbors", "align_states", "best_pair", "layer_state"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,17 @@ def best_pair(scores: np.ndarray, mode: str = "robust") -> Alignment:
     if mode == "reference" and not score > 0:
         return Alignment(0.0, None, None, scores)
     return Alignment(score, layer_x, layer_y, scores)
+
+
+def comparable_layers(path, metric, clamp, concatenate, device):
+    """The layers of one model as `metric` takes them: a neighbour table, or features clamped and normalised."""
+    if METRICS[metric].family == "neighbors":
+        return read_index(path)[0]
+    return prepare(read_features(path)[0], clamp, concatenate, device)
+
+
+def stacked(layers):
+    """The layers of several models one after the other: neighbour tables (layers, n, k) as one, or one list."""
+    if all(isinstance(found, Tensor) for found in layers):
+        return torch.cat(layers)
+    return [layer for found in layers for layer in found]

@@ -7,7 +7,7 @@ much as the metric. SVCCA and Procrustes have no bootstrap interval, nor have ke
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,18 +75,29 @@ def calibrate(
         orders = permutations(x.n, count, seed)
     scores = pair_scores(x, y).numpy()
     best = best_pair(scores)
-    null = np.empty(len(orders))
-    nulls = np.empty((len(orders), *scores.shape)) if per_pair else None
     device = _device(y)
-    for i, order in enumerate(orders):
-        permuted = pair_scores(x, y, order.to(device)).numpy()
-        null[i] = permuted.max()
-        if per_pair:
-            nulls[i] = permuted
+    nulls = [pair_scores(x, y, order.to(device)).numpy() for order in orders] if per_pair else None
+    null = np.array([p.max() for p in nulls]) if per_pair else null_maxima(x, y, orders)[:, 0, 0]
     maximum = METRICS[x.metric].maximum
     summary = {key: float(value) for key, value in summarise(best.score, null, alpha, maximum).items()}
-    pairs = summarise(scores, nulls, alpha, maximum) if per_pair else None
+    pairs = summarise(scores, np.stack(nulls), alpha, maximum) if per_pair else None
     return Calibration(best.score, best.layer_x, best.layer_y, **summary, null=null, pairs=pairs)
+
+
+def null_maxima(
+    x: LayerState, y: LayerState, orders: Iterable[Tensor], starts_x=(0,), starts_y=(0,)
+) -> np.ndarray:
+    """The highest score over the layer pairs of every model pair, for each permutation: (K, models_x, models_y).
+
+    x, y: states over the layers of several models, one model after the other, with models beginning at the layers
+    starts_x and starts_y. One permuted state serves all model pairs, which is what makes a grid cheap.
+    orders: permutations (K, n), or an iterable of them.
+    """
+    device, null = _device(y), []
+    for order in orders:
+        scores = pair_scores(x, y, order.to(device)).numpy()
+        null.append(np.maximum.reduceat(np.maximum.reduceat(scores, starts_x, axis=0), starts_y, axis=1))
+    return np.stack(null)
 
 
 def summarise(
@@ -114,18 +125,6 @@ def summarise(
         "p_value": (1 + (null >= score).sum(axis=0)) / (count + 1),
         "calibrated_score": excess,
     }
-
-
-def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-    """The q-values of p-values of any shape: the false discovery rate at which each is found (Benjamini, Hochberg 1995)."""
-    p = np.asarray(p_values, dtype=float)
-    if p.size and not (p.min() >= 0 and p.max() <= 1):
-        raise InputError("p-values must lie between 0 and 1")
-    order = np.argsort(p, axis=None, kind="stable")
-    scaled = p.ravel()[order] * p.size / np.arange(1, p.size + 1)
-    q = np.empty(p.size)
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    return q.reshape(p.shape)
 
 
 def bootstrap_interval(

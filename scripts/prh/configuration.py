@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import yaml
 from jsonschema import Draft202012Validator
 
+from prh.catalogue import check_metric, parse_metric
 from prh.errors import InputError
 
 TABLES = ("packages", "datasets", "models", "corpora")
@@ -35,6 +36,14 @@ class Configuration:
             for row in rows
             if (modality is None or row.modality == modality) and (type is None or row.type == type)
         ]
+
+    def metrics(self, section):
+        """Metrics of a section, each with its numbers of neighbours, [None] if it has none."""
+        found = {}
+        for name in self.config[section]["metrics"]:
+            metric, k = parse_metric(name)
+            found.setdefault(metric, []).append(k)
+        return found
 
 
 def load(config, schemas, find, source="config/config.yaml"):
@@ -60,6 +69,7 @@ def load(config, schemas, find, source="config/config.yaml"):
         tables[name] = read_table(find(path), _schema(schemas, name), path)
     configuration = Configuration(config=config, **tables)
     _check_names(configuration, source)
+    _check_metrics(configuration, source)
     _check_numbers(configuration, source)
     return configuration
 
@@ -205,14 +215,29 @@ def _check_names(configuration, source):
             raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
 
 
+def _check_metrics(configuration, source):
+    config = configuration.config
+    for section in ("alignment", "calibration"):
+        for name in config[section]["metrics"]:
+            key = f"{source}: key `{section}.metrics`: `{name}`"
+            try:
+                spec = check_metric(*parse_metric(name))
+            except InputError as error:
+                raise InputError(f"{key}: {error}") from None
+            if section == "calibration" and name not in config["alignment"]["metrics"]:
+                raise InputError(f"{key} is not among `alignment.metrics`; add it there or take it out here")
+            if section == "calibration" and not spec.cheap_null:
+                raise InputError(f"{key} cannot be calibrated; leave it out")
+
+
 def _check_numbers(configuration, source):
     config = configuration.config
+    largest = max(parse_metric(name)[1] or 2 for name in config["alignment"]["metrics"])
     for name in config["datasets"]:
         size = configuration.datasets[name].size
-        largest = max(config["alignment"]["k"])
         if size is not None and largest > size - 2:
             raise InputError(
-                f"{source}: key `alignment.k`: {largest} neighbours need at least {largest + 2} pairs, "
+                f"{source}: key `alignment.metrics`: {largest} neighbours need at least {largest + 2} pairs, "
                 f"but data set `{name}` has {size}"
             )
     performance = config["performance"]

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from prh.catalogue import METRICS, check_metric
 from prh.cells import grouped_products, make_cells, shared, sum_products
 from prh.cknna import cknna_cells, cknna_products
 from prh.errors import InputError
@@ -26,76 +27,7 @@ from prh.preprocess import check_features, check_layers
 from prh.sequences import edit_distances, longest_common
 from prh.subspaces import procrustes_scores, procrustes_shapes, svcca_bases, svcca_scores
 
-MODES = ("robust", "reference")
 EPSILON = 1e-6  # what the official code adds to denominators
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What is known of a metric; the properties of figure 11 are symmetric, is_global, ordinal and batchable.
-
-    family: "neighbors" (needs only neighbour tables), "cknna" (neighbours and kernel values), "kernel" (n x n
-        matrices), "subspace" (features).
-    symmetric: m(x, y) = m(y, x). is_global: every pair of samples counts, not only neighbours.
-    ordinal: the order of the similarities counts, beyond who is among the k nearest, and not their values.
-    batchable: the mean over random batches estimates the value for all samples, at any batch size.
-    maximum, minimum: the ends of its range in robust mode, None where it has none.
-    cheap_null: a permutation costs far less than computing the metric anew.
-    official: the official code has it, so there is a reference mode.
-    kernel, sigma, variant: which kernel or CKNNA variant it is made of.
-    """
-
-    label: str
-    family: str
-    symmetric: bool = True
-    is_global: bool = False
-    ordinal: bool = False
-    batchable: bool = False
-    needs_k: bool = False
-    maximum: float | None = 1.0
-    minimum: float | None = 0.0
-    cheap_null: bool = True
-    official: bool = True
-    kernel: str | None = None
-    sigma: float = 1.0
-    variant: str | None = None
-
-
-def _knn(label: str, **properties) -> Metric:
-    return Metric(label, "neighbors", needs_k=True, **properties)
-
-
-def _cknna(label: str, variant: str, **properties) -> Metric:
-    return Metric(label, "cknna", needs_k=True, minimum=None, variant=variant, **properties)
-
-
-def _kernel(label: str, kernel: str, **properties) -> Metric:
-    return Metric(label, "kernel", is_global=True, kernel=kernel, **properties)
-
-
-# Names with a number, as cka_rbf_0.5, carry the RBF kernel's sigma, in units of the L2-normalised features.
-METRICS: dict[str, Metric] = {
-    "mutual_knn": _knn("mutual k-NN"),
-    "mutual_knn_debiased": _knn("mutual k-NN, chance-corrected", minimum=None, official=False),
-    "cycle_knn": _knn("cycle k-NN", symmetric=False),
-    "lcs_knn": _knn("LCS k-NN", ordinal=True),
-    "edit_distance_knn": _knn("edit distance k-NN", ordinal=True),
-    "cknna": _cknna("CKNNA (as coded)", "code", symmetric=False, maximum=None),
-    "cknna_paper": _cknna("CKNNA (equations)", "paper", official=False),
-    "cknna_centred": _cknna("CKNNA (doubly centred)", "centred", official=False),
-    "cknna_followup": _cknna("CKNNA (follow-up)", "followup", maximum=None, official=False),
-    "cka": _kernel("CKA", "linear"),
-    "cka_rbf_0.1": _kernel("CKA (RBF 0.1)", "rbf", sigma=0.1, official=False),
-    "cka_rbf_0.5": _kernel("CKA (RBF 0.5)", "rbf", sigma=0.5, official=False),
-    "cka_rbf_1": _kernel("CKA (RBF 1)", "rbf", sigma=1.0),
-    "cka_rbf_2": _kernel("CKA (RBF 2)", "rbf", sigma=2.0, official=False),
-    "cka_rbf_5": _kernel("CKA (RBF 5)", "rbf", sigma=5.0, official=False),
-    "unbiased_cka": _kernel("unbiased CKA", "unbiased", batchable=True, minimum=-1.0),
-    "rv": _kernel("RV coefficient", "linear", official=False),
-    "rsa": _kernel("RSA", "ranks", ordinal=True, batchable=True, minimum=-1.0, official=False),
-    "svcca": Metric("SVCCA", "subspace", is_global=True),
-    "procrustes": Metric("Procrustes", "subspace", is_global=True, cheap_null=False, official=False),
-}
 
 
 @dataclass(frozen=True)
@@ -108,24 +40,6 @@ class LayerState:
     n: int
     layers: int
     data: object
-
-
-def check_metric(metric: str, k: int | None = None, mode: str = "robust") -> Metric:
-    """The entry of METRICS; InputError for an unknown metric or mode, or a k that is missing or not needed."""
-    if metric not in METRICS:
-        raise InputError(f"unknown metric {metric!r}: use one of {', '.join(METRICS)}")
-    if mode not in MODES:
-        raise InputError(f"unknown mode {mode!r}: use 'robust' or 'reference'")
-    spec = METRICS[metric]
-    if spec.needs_k and k is None:
-        raise InputError(f"{metric} needs k, the number of neighbours")
-    if not spec.needs_k and k is not None:
-        raise InputError(f"{metric} takes no k, but k = {k} was given")
-    if spec.family == "cknna" and k < 2:
-        raise InputError(f"{metric} needs k of at least 2, not {k}")
-    if mode == "reference" and not spec.official:
-        raise InputError(f"{metric} is not in the official code: it has no reference mode")
-    return spec
 
 
 def layer_state(

@@ -5,20 +5,19 @@ appendix A). Equal similarities are ordered by sample index, so that a table doe
 sorting. No matrix larger than block x block is ever held.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from prh.cache import read_tensors, write_tensors
 from prh.errors import InputError
 
 BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
 STRIP = 256  # rows per product of a symmetric matrix
-FORMAT = {"format": "prh-neighbors", "format_version": "1"}
+FORMAT = "prh-neighbors 1"
 
 
 def check_k(k: int, n: int) -> None:
@@ -75,42 +74,21 @@ def index_layers(layers: Sequence[Tensor], k: int, block: int = BLOCK) -> Tensor
     return torch.stack([nearest_neighbors(layer, k, block).cpu() for layer in layers])
 
 
-def write_index(path: str | Path, ids: Tensor, metadata: dict[str, str]) -> None:
-    """Write a neighbour table (layers, n, k) int32 as safetensors: tensor "neighbors" and text metadata.
-
-    The header is written here, keys sorted, because the safetensors library puts metadata in an order that
-    differs from run to run; the same table gives the same bytes.
-    """
-    array = np.ascontiguousarray(ids.cpu().numpy().astype("<i4"))
-    header = {
-        "__metadata__": dict(sorted({**metadata, **FORMAT}.items())),
-        "neighbors": {"dtype": "I32", "shape": list(array.shape), "data_offsets": [0, array.nbytes]},
-    }
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    with Path(path).open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.write(array.tobytes())
+def write_index(path: str | Path, ids: Tensor, metadata: dict) -> None:
+    """Write a neighbour table (layers, n, k) int32, and what it is of."""
+    write_tensors(path, {"neighbors": ids.to("cpu", torch.int32)}, FORMAT, metadata)
 
 
-def read_index(path: str | Path) -> tuple[Tensor, dict[str, str]]:
+def read_index(path: str | Path) -> tuple[Tensor, dict]:
     """Read a neighbour table: ids (layers, n, k) int32 and the metadata it was written with.
 
     Raises InputError, naming the file, where it is missing, damaged, or not a neighbour table.
     """
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            found = {key: metadata.pop(key, None) for key in FORMAT}
-            if found != FORMAT or list(file.keys()) != ["neighbors"]:
-                raise InputError(
-                    f"{path}: not a neighbour table of format version {FORMAT['format_version']}"
-                )
-            ids = file.get_tensor("neighbors")
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot be read as a neighbour table ({error})") from error
-    _check_table(path, ids)
-    return ids, metadata
+    tensors, metadata = read_tensors(path, FORMAT)
+    if list(tensors) != ["neighbors"]:
+        raise InputError(f"{path}: a neighbour table has one tensor `neighbors`, found {', '.join(tensors)}")
+    _check_table(path, tensors["neighbors"])
+    return tensors["neighbors"], metadata
 
 
 def _check_table(path: str | Path, ids: Tensor) -> None:

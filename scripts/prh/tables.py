@@ -1,26 +1,32 @@
 """The final tidy tables: how they are put together, written and read."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
+from scipy import stats
 
-ALIGNMENT = (
-    *("dataset", "metric", "k", "model_x", "modality_x", "model_y", "modality_y"),
-    *("layer_x", "layer_y", "score", "chance"),
-)
-PERFORMANCE = ("model", "corpus", "bytes", "tokens", "bits_per_byte")
-CORRELATION = (
+from prh.catalogue import metric_name
+
+PAIR = ["dataset", "metric", "k", "model_x", "model_y"]
+ALIGNMENT = [
+    *("dataset", "metric", "k", "model_x", "modality_x", "model_y", "modality_y", "layer_x", "layer_y"),
+    *("score", "chance", "null_mean", "tau", "p_value", "q_value", "calibrated_score", "ci_low", "ci_high"),
+]
+PERFORMANCE = ["model", "corpus", "bytes", "tokens", "bits_per_byte"]
+CORRELATION = [
     "dataset",
     "metric",
     "k",
     "vision_model",
+    "of",
     "method",
     "n",
     "correlation",
     "ci_low",
     "ci_high",
     "note",
-)
+]
 
 
 def write_table(table, path):
@@ -30,12 +36,51 @@ def write_table(table, path):
 
 def read_table(path):
     """Read a table that `write_table` wrote; k is an integer or missing."""
-    table = pd.read_csv(path, keep_default_na=True, float_precision="round_trip")
+    table = pd.read_csv(path)
     return table.astype({"k": "Int64"}) if "k" in table else table
+
+
+def read_parts(paths):
+    """Several Parquet files of the same columns as one table."""
+    return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
 
 
 def best_layer_pairs(layers):
     """Of every layer pair's score, the best per model pair, metric and k; the first one where several are equal."""
-    keys = ["dataset", "metric", "k", "model_x", "model_y"]
     ordered = layers.sort_values("score", ascending=False, kind="stable")
-    return ordered.drop_duplicates(keys).sort_index().reset_index(drop=True)
+    return ordered.drop_duplicates(PAIR).sort_index().reset_index(drop=True)
+
+
+def alignment_table(layers, calibrated, modality):
+    """The table of alignments: best layer pairs, with chance, null, p, q, calibrated score and interval.
+
+    layers: columns of PAIR, layer_x, layer_y, score, n. calibrated: columns of PAIR and those that calibration adds, or
+    None. modality: by model. chance is k / (n - 1), for mutual k-NN only: no other metric has it in closed form.
+    q_value is the Benjamini-Hochberg p over all calibrated pairs of a data set, metric and k.
+    """
+    table = best_layer_pairs(layers)
+    for side in ("x", "y"):
+        table[f"modality_{side}"] = table[f"model_{side}"].map(modality)
+    is_mutual = table.metric == "mutual_knn"
+    table.loc[is_mutual, "chance"] = (table.k / (table.n - 1))[is_mutual].astype(float)
+    if calibrated is not None:
+        groups = calibrated.groupby(["dataset", "metric", "k"], dropna=False)
+        q_values = groups.p_value.transform(lambda p: stats.false_discovery_control(p))
+        table = table.merge(calibrated.assign(q_value=q_values), how="left", on=PAIR)
+    return table.reindex(columns=ALIGNMENT)
+
+
+def named(table, dataset):
+    """The rows of a data set, with METRIC@K in a column `name`."""
+    table = table[table.dataset == dataset]
+    pairs = zip(table.metric, table.k.astype("Float64").to_numpy(float, na_value=math.nan), strict=True)
+    return table.assign(name=[metric_name(metric, k) for metric, k in pairs])
+
+
+def across(alignment, dataset, performance=None):
+    """The language-vision rows of a data set, `named`, with the language model's bits-per-byte where it has any."""
+    rows = (alignment.modality_x == "language") & (alignment.modality_y == "vision")
+    table = named(alignment[rows], dataset)
+    if performance is None:
+        return table
+    return table.assign(bits_per_byte=table.model_x.map(performance.set_index("model").bits_per_byte))

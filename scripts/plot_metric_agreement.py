@@ -1,0 +1,13 @@
+"""Figure 12 of the paper: do the metrics order model pairs alike?"""
+
+from prh.job import job
+from prh.metric_plots import agreement, metric_agreement
+from prh.plots import save
+from prh.tables import named, read_table
+
+with job(snakemake) as out:
+    table = named(read_table(snakemake.input.alignment), snakemake.params.dataset)
+    square = agreement(table)
+    pairs = len(table.drop_duplicates(["model_x", "model_y"]))
+    figure = metric_agreement(square, pairs, snakemake.params.caption)
+    save(figure, square.rename_axis("metric").reset_index(), out)
