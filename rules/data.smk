@@ -9,6 +9,7 @@ rule fetch_package:
         "results/logs/fetch_package/{package}.log",
     benchmark:
         "results/benchmarks/fetch_package/{package}.tsv"
+    priority: 5
     conda:
         "../envs/fetch.yaml"
     params:
@@ -31,7 +32,7 @@ rule fetch_dataset:
     benchmark:
         "results/benchmarks/fetch_dataset/{dataset}.tsv"
     conda:
-        "../envs/fetch.yaml"
+        "../envs/dataset.yaml"
     params:
         row=row("datasets"),
         seed=CONFIG["seed"],
@@ -75,6 +76,7 @@ rule fetch_language_model:
         "results/benchmarks/fetch_model/{model}.tsv"
     wildcard_constraints:
         model="|".join(LANGUAGE),
+    priority: 4  # the longest chain begins here: two language models are scored for minutes
     conda:
         "../envs/language.yaml"
     params:

@@ -13,7 +13,7 @@ rule plot_alignment_vs_performance:
     benchmark:
         "results/benchmarks/figures/{folder}alignment_vs_performance.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         code=code("plot_alignment_vs_performance"),
@@ -34,7 +34,7 @@ rule plot_alignment_matrix:
     benchmark:
         "results/benchmarks/figures/{folder}alignment_matrix.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         code=code("plot_alignment_matrix"),
@@ -55,7 +55,7 @@ rule plot_layer_alignment:
     benchmark:
         "results/benchmarks/figures/{folder}layer_alignment.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         pairs=[sorted(pair, key=MODELS.index) for pair in CONFIG["figures"]["layer_pairs"]],
@@ -78,7 +78,7 @@ rule plot_alignment_by_metric:
     benchmark:
         "results/benchmarks/figures/{folder}alignment_by_metric.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         code=code("plot_alignment_by_metric"),
@@ -99,7 +99,7 @@ rule plot_cknna_by_k:
     benchmark:
         "results/benchmarks/figures/{folder}cknna_by_k.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         code=code("plot_cknna_by_k"),
@@ -120,7 +120,7 @@ rule plot_metric_agreement:
     benchmark:
         "results/benchmarks/figures/{folder}metric_agreement.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         code=code("plot_metric_agreement"),
@@ -139,7 +139,7 @@ rule plot_metric_properties:
     benchmark:
         "results/benchmarks/figures/{folder}metric_properties.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         metrics=CONFIG["alignment"]["metrics"],
@@ -162,7 +162,7 @@ rule plot_raw_vs_calibrated:
     benchmark:
         "results/benchmarks/figures/{folder}raw_vs_calibrated.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
         code=code("plot_raw_vs_calibrated"),

