@@ -105,11 +105,15 @@ def blocks():
     return [MODELS[i : i + size] for i in range(0, len(MODELS), size)]
 
 
-def tiles(dataset, metric, folder="alignment"):
-    """All tiles of a metric: each pair of blocks once, a block with itself included."""
+def tiles(dataset, metric, folder="alignment", pairs=None):
+    """All tiles of a metric in which there are `pairs`: each pair of blocks once, a block with itself included."""
     last = len(blocks())
     names = [f"{a}-{b}" for a in range(last) for b in range(a, last)]
-    return [f"results/{folder}/{dataset}/{metric}/{name}.parquet" for name in names]
+    return [
+        f"results/{folder}/{dataset}/{metric}/{name}.parquet"
+        for name in names
+        if (pairs or tile_pairs_of)(name)
+    ]
 
 
 def tile_pairs_of(tile):
@@ -134,20 +138,21 @@ def tile_inputs(wildcards):
     return [f"results/{kind}/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
 
 
-def across(pairs):
-    """Of model pairs, those of a language with a vision model."""
-    return [[x, y] for x, y in pairs if x in LANGUAGE and y in VISION]
+def across_pairs_of(tile):
+    """The language-vision pairs of a tile: those that are calibrated."""
+    return [[x, y] for x, y in tile_pairs_of(tile) if x in LANGUAGE and y in VISION]
 
 
 def across_pairs(wildcards):
-    """The language-vision pairs of a tile: those that are calibrated."""
-    return across(tile_pairs(wildcards))
+    """`across_pairs_of` the wildcard."""
+    return across_pairs_of(wildcards.tile)
 
 
 def calibrated_tiles():
     """Tiles of calibrated metrics that hold a language-vision pair."""
-    made = [path for d in DATASETS for m in CALIBRATED for path in tiles(d, m, folder="calibration")]
-    return [path for path in made if across(tile_pairs_of(Path(path).stem))]
+    return [
+        path for d in DATASETS for m in CALIBRATED for path in tiles(d, m, "calibration", across_pairs_of)
+    ]
 
 
 # Figures. The first data set's stand in figures/, those of further ones in figures/<dataset>/.
