@@ -8,7 +8,7 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce test test-all check benchmark pins clean
+.PHONY: help reproduce test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
@@ -40,8 +40,10 @@ check: .venv/test
 test: check
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: test
+test-slow: .venv/test
 	$(BIN)/python -m pytest -m slow
+
+test-all: test test-slow
 
 benchmark: .venv/test
 	$(BIN)/python benchmarks/alignment.py
