@@ -1,12 +1,15 @@
 # The Platonic Representation Hypothesis (Huh et al., ICML 2024), reproduced.
 # Data and models -> features -> neighbours -> alignment -> tables -> figures and report. See README.md.
 
+from os.path import exists
+
 from snakemake.utils import min_version
 
 min_version("9.20")
 
 
-configfile: "config/config.yaml"
+# The working directory's own configuration, or the one beside this file.
+configfile: "config/config.yaml" if exists("config/config.yaml") else workflow.source_path("config/config.yaml")
 
 
 include: "rules/common.smk"

@@ -61,17 +61,18 @@ def code(script):
     return code_digest(BASE / "scripts" / f"{script}.py", BASE / "scripts" / "prh")
 
 
+WILDCARD = {"datasets": "dataset", "models": "model", "corpora": "corpus"}
 # Columns of the model table that say what a job needs and not what it computes: a change of theirs re-runs nothing.
 NEEDS = ("memory_gb", "gpus", "minutes")
 
 
 def row(table):
-    """An input function's like for params: the table's row that the wildcard of the table's singular names."""
-    wildcard = {"models": "model", "datasets": "dataset", "corpora": "corpus", "packages": "package"}[table]
+    """Parameter function: the table's row that the wildcard names, and the revision that pins what it names."""
 
     def facts(wildcards):
-        found = vars(getattr(SETUP, table)[wildcards[wildcard]])
-        return {column: value for column, value in found.items() if column not in NEEDS}
+        found = getattr(SETUP, table)[wildcards[WILDCARD[table]]]
+        columns = {column: value for column, value in vars(found).items() if column not in NEEDS}
+        return {**columns, "revision": configuration.revision_of(found, SETUP.packages)}
 
     return facts
 
@@ -80,10 +81,15 @@ def wheels(table):
     """Input function: the wheels that a row's column `packages` names."""
 
     def paths(wildcards):
-        found = getattr(SETUP, table)[wildcards[0]]
+        found = getattr(SETUP, table)[wildcards[WILDCARD[table]]]
         return [f"results/packages/{name}.whl" for name in configuration.packages_of(found, SETUP.packages)]
 
     return paths
+
+
+def pinned_package(wildcards):
+    """A package's row: name, version, digest."""
+    return vars(SETUP.packages[wildcards.package])
 
 
 def sha256_of_package(wildcards):

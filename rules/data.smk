@@ -13,7 +13,7 @@ rule fetch_package:
     conda:
         "../envs/fetch.yaml"
     params:
-        package=row("packages"),
+        package=pinned_package,
         code=code("fetch_package"),
     message:
         "Fetching {wildcards.package}"
@@ -53,6 +53,7 @@ rule fetch_corpus:
         "results/logs/fetch_corpus/{corpus}.log",
     benchmark:
         "results/benchmarks/fetch_corpus/{corpus}.tsv"
+    priority: 4
     conda:
         "../envs/language.yaml"
     params:

@@ -22,7 +22,7 @@ def test_profiles_name_rules_that_there_are(name):
 
 
 def test_the_workflow_is_planned_with_the_slurm_profile(tmp_path):
-    options = ["--configfile", "config/config.yaml", "--profile", "profiles/slurm", "--dry-run"]
+    options = ["--profile", str(ROOT / "profiles/slurm"), "--dry-run"]
     command = [*SNAKEMAKE, "--directory", str(tmp_path), *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -132,6 +132,7 @@ def test_features_and_neighbors(small):
         assert [tuple(layer.shape) for layer in layers] == shapes
         assert names[-1] == ("block6" if model == "minilm-l6" else "head")
         assert metadata["pairs"] == 64
+        assert "==" in metadata["revision"]
         ids, _ = neighbors.read_index(small / f"results/neighbors/openmoji_64/{model}.safetensors")
         assert ids.shape == (len(shapes), 64, 10)
 

@@ -121,6 +121,11 @@ def packages_of(row, packages, source="config"):
     return names
 
 
+def revision_of(row, packages, source="config"):
+    """What pins a table's row: its packages with their versions."""
+    return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
+
+
 def _schema(folder, name):
     return yaml.safe_load((Path(folder) / f"{name}.schema.yaml").read_text())
 

@@ -70,7 +70,8 @@ def check_layers(layers, row):
 
 
 def describe(row, pooling, model, dataset):
-    """Metadata of a feature file: the model's row, how layers are pooled, the digests of what it was made from."""
+    """Metadata of a feature file: model, revision, pooling, number of pairs, digests of what it was made from."""
     manifests = {"model_sha256": model, "dataset_sha256": dataset}
     digests = {key: file_digest(Path(folder) / MANIFEST) for key, folder in manifests.items()}
-    return {"model": row["name"], "pooling": pooling, "pairs": read_manifest(dataset)["pairs"], **digests}
+    names = {"model": row["name"], "revision": row["revision"], "pooling": pooling}
+    return {**names, "pairs": read_manifest(dataset)["pairs"], **digests}

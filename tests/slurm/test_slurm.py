@@ -53,7 +53,9 @@ def write_config(folder, dataset, models):
     config = {"datasets": [dataset.split("\t")[0]], "models": models, "tables": {"datasets": "datasets.tsv"}}
     if (folder / "models.tsv").exists():
         config["tables"]["models"] = "models.tsv"
+    config["alignment"] = {"metrics": ["mutual_knn@10"]}
     config["calibration"] = {"metrics": ["mutual_knn@10"], "permutations": 19}
+    config["figures"] = {"layer_pairs": []}
     (folder / "config.yaml").write_text(json.dumps(config))
 
 
