@@ -142,12 +142,10 @@ def memory_of_features(wildcards, attempt):
 
 
 def memory_of_tile(wildcards, attempt):
-    """MB for what a tile holds of all its models at once."""
+    """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.cells."""
     n, models = items(wildcards.dataset), tile_models(wildcards)
     layers = sum(SETUP.models[name].layers for name in models)
-    if (
-        METRICS[wildcards.metric].family == "neighbors"
-    ):  # a byte per layer and pair of neighbours, see prh.cells
+    if METRICS[wildcards.metric].family == "neighbors":
         return megabytes(min(n * n, n * K_MAX * layers) * layers, attempt)
     return megabytes(bytes_of_features(wildcards.dataset, models) + 4 * n * n * layers, attempt)
 

@@ -14,31 +14,41 @@ with job(snakemake) as out:
     params, metric = snakemake.params, snakemake.params.metric
     use_threads(snakemake.threads)
     paths = dict(zip(params.models, snakemake.input.models, strict=True))
-    sides = []  # the layers of all language models as if of one, and of all vision models: one null serves all pairs
-    for side in zip(*params.pairs, strict=True):
-        models = list(dict.fromkeys(side))
-        layers = [
-            comparable_layers(paths[m], metric, params.clamp, params.concatenate, params.device)
-            for m in models
-        ]
-        ends = list(itertools.accumulate(len(found) for found in layers))
-        sides.append((models, [0, *ends[:-1]], ends, stacked(layers)))
-    (models_x, starts_x, ends_x, layers_x), (models_y, starts_y, ends_y, layers_y) = sides
+    layers = {
+        m: comparable_layers(p, metric, params.clamp, params.concatenate, params.device)
+        for m, p in paths.items()
+    }
+    sides = [list(dict.fromkeys(side)) for side in zip(*params.pairs, strict=True)]
+    if METRICS[metric].is_global:  # one permuted kernel serves all models of the other side
+        groups = [[side] for side in sides]
+    else:  # two models share few neighbours, all models together many
+        groups = [[[model] for model in side] for side in sides]
+
+    def grouped(group, k):
+        """The models of a group, where each one's layers begin and end, and their common state."""
+        ends = list(itertools.accumulate(len(layers[model]) for model in group))
+        return (
+            group,
+            [0, *ends[:-1]],
+            ends,
+            layer_state(metric, stacked([layers[model] for model in group]), k),
+        )
+
     rows = []
     for k in params.k:
-        x, y = layer_state(metric, layers_x, k), layer_state(metric, layers_y, k)
-        scores = align_states(metric, x, y)
-        orders = permutations(x.n, params.permutations, params.seed)
-        orders = progress(orders, f"{metric}, k = {k}", unit="permutation")
-        null = null_maxima(x, y, orders, starts_x, starts_y)
-        for a, b in itertools.product(range(len(models_x)), range(len(models_y))):
-            best = best_pair(scores[starts_x[a] : ends_x[a], starts_y[b] : ends_y[b]])
-            layer_x, layer_y = starts_x[a] + best.layer_x, starts_y[b] + best.layer_y
-            low, high = bootstrap_interval(
-                x, y, layer_x, layer_y, params.resamples, params.confidence, params.seed
-            )
-            found = summarise(best.score, null[:, a, b], params.alpha, METRICS[metric].maximum)
-            row = {"dataset": snakemake.wildcards.dataset, "metric": metric, "k": k}
-            row |= {"model_x": models_x[a], "model_y": models_y[b], "ci_low": low, "ci_high": high}
-            rows.append(row | {name: float(value) for name, value in found.items()})
+        found = [[grouped(group, k) for group in side] for side in groups]
+        orders = permutations(found[0][0][-1].n, params.permutations, params.seed)
+        pairs = list(itertools.product(*found))
+        for (models_x, starts_x, ends_x, x), (models_y, starts_y, ends_y, y) in pairs:
+            scores = align_states(metric, x, y)
+            what = f"{metric}, k = {k}, {len(pairs)} times"
+            null = null_maxima(x, y, progress(orders, what, unit="permutation"), starts_x, starts_y)
+            for a, b in itertools.product(range(len(models_x)), range(len(models_y))):
+                best = best_pair(scores[starts_x[a] : ends_x[a], starts_y[b] : ends_y[b]])
+                place = starts_x[a] + best.layer_x, starts_y[b] + best.layer_y
+                low, high = bootstrap_interval(x, y, *place, params.resamples, params.confidence, params.seed)
+                row = {"dataset": snakemake.wildcards.dataset, "metric": metric, "k": k}
+                row |= {"model_x": models_x[a], "model_y": models_y[b], "ci_low": low, "ci_high": high}
+                summary = summarise(best.score, null[:, a, b], params.alpha, METRICS[metric].maximum)
+                rows.append(row | {name: float(value) for name, value in summary.items()})
     pd.DataFrame(rows).astype({"k": "Int64"}).to_parquet(out.scores, index=False)

