@@ -14,7 +14,7 @@ help:
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
 	@echo "make check       lint and format checks only"
-	@echo "make benchmark   the speed of the alignment engine against the plain algorithm"
+	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"
 	@echo "make clean       remove results and figures; keeps downloads and models"
 
@@ -47,6 +47,7 @@ test-all: test test-slow
 
 benchmark: .venv/test
 	$(BIN)/python benchmarks/alignment.py
+	$(BIN)/python benchmarks/dag.py
 
 pins:
 	rm -rf .venv/pins && $(PYTHON) -m venv .venv/pins

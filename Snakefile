@@ -21,10 +21,12 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 
 
+# On a cluster these run where Snakemake runs; compute nodes often have no network.
 localrules:
     all,
     tables,
     figures,
+    fetch_package,
 
 
 rule all:

@@ -16,6 +16,8 @@ rule measure_alignment:
     conda:
         "../envs/alignment.yaml"
     threads: share_of_cores()
+    resources:
+        mem_mb=memory_of_tile,
     params:
         **PREPARATION,
         metric="{metric}",
@@ -44,6 +46,8 @@ rule calibrate_alignment:
     conda:
         "../envs/alignment.yaml"
     threads: share_of_cores()
+    resources:
+        mem_mb=memory_of_tile,
     params:
         **CONFIG["statistics"],
         **PREPARATION,
@@ -65,7 +69,12 @@ rule tabulate_alignment:
     """The best layer pair of every model pair."""
     input:
         tiles=[path for d in DATASETS for m in METRICS_USED for path in tiles(d, m)],
-        calibrated=calibrated_tiles(),
+        calibrated=[
+            path
+            for d in DATASETS
+            for m in CALIBRATED
+            for path in tiles(d, m, "calibration", only_across=True)
+        ],
     output:
         table="results/tables/alignment.csv",
     log:

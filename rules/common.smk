@@ -1,6 +1,8 @@
 # The checked configuration, and the few helpers that rules share. All knowledge of tables is in prh.configuration.
 
 import sys
+from functools import cache
+from itertools import combinations, product
 from pathlib import Path
 
 BASE = Path(str(workflow.current_basedir)).parent
@@ -31,6 +33,7 @@ CONFIG = SETUP.config
 LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")
 CAUSAL = SETUP.chosen(type="causal_lm")
 MODELS = LANGUAGE + VISION
+POSITION = {name: i for i, name in enumerate(MODELS)}
 DATASETS = CONFIG["datasets"]
 CORPUS = CONFIG["performance"]["corpus"]
 METRICS_USED = SETUP.metrics("alignment")
@@ -59,6 +62,8 @@ def code(script):
 
 
 WILDCARD = {"datasets": "dataset", "models": "model", "corpora": "corpus"}
+# Columns of the model table that say what a job needs and not what it computes: a change of theirs re-runs nothing.
+NEEDS = ("memory_gb", "gpus", "minutes")
 
 
 def row(table):
@@ -66,7 +71,8 @@ def row(table):
 
     def facts(wildcards):
         found = getattr(SETUP, table)[wildcards[WILDCARD[table]]]
-        return {**vars(found), "revision": configuration.revision_of(found, SETUP.packages)}
+        columns = {column: value for column, value in vars(found).items() if column not in NEEDS}
+        return {**columns, "revision": configuration.revision_of(found, SETUP.packages)}
 
     return facts
 
@@ -92,44 +98,104 @@ def sha256_of_package(wildcards):
 
 
 def share_of_cores():
-    """Threads of a heavy job: two of them share up to eight cores, so that one computes while another starts."""
-    return max(1, min(8, (workflow.cores or 2) // 2))
+    """Threads of a heavy job: two of them share up to eight cores, so that one computes while another starts.
+
+    A cluster has no number of cores; there the profile sets the threads.
+    """
+    return max(1, min(8, (workflow.resource_settings.cores or 2) // 2))
+
+
+# What jobs ask a cluster for, in the units of Snakemake's standard resources. Each retry asks for twice the memory of
+# the attempt before, and for more time. Without a cluster they only count where `--resources` sets a limit.
+
+
+def megabytes(held, attempt):
+    """MB for a job that holds so many bytes: 2 GB for what it imports come on top."""
+    return (2000 + int(held / 1e6)) * 2 ** (attempt - 1)
+
+
+def memory_of_model(wildcards, attempt):
+    """MB for running a model: the table's, or room for its parameters, in float32, three times."""
+    model = SETUP.models[wildcards.model]
+    if model.memory_gb:
+        return int(model.memory_gb * 1000) * 2 ** (attempt - 1)
+    return megabytes(12 * model.parameters, attempt)
+
+
+def minutes_of_model(wildcards, attempt):
+    """Minutes for running a model: the table's, or an hour."""
+    return (SETUP.models[wildcards.model].minutes or 60) * attempt
+
+
+def gpus_of_model(wildcards):
+    """GPUs for running a model: the table's, or one if the config computes on GPUs."""
+    gpus = SETUP.models[wildcards.model].gpus
+    return int(CONFIG["device"] != "cpu") if gpus is None else gpus
+
+
+RUNNING_A_MODEL = {"mem_mb": memory_of_model, "runtime": minutes_of_model, "gpu": gpus_of_model}
+
+
+def memory_of_features(wildcards, attempt):
+    """MB for ranking the neighbours of a model's features: room for the features three times."""
+    return megabytes(3 * bytes_of_features(wildcards.dataset, [wildcards.model]), attempt)
+
+
+def memory_of_tile(wildcards, attempt):
+    """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.cells."""
+    n, models = items(wildcards.dataset), tile_models(wildcards)
+    layers = sum(SETUP.models[name].layers for name in models)
+    if METRICS[wildcards.metric].family == "neighbors":
+        return megabytes(min(n * n, n * K_MAX * layers) * layers, attempt)
+    return megabytes(bytes_of_features(wildcards.dataset, models) + 4 * n * n * layers, attempt)
+
+
+def bytes_of_features(dataset, models):
+    """Size of the features of these models, in float32."""
+    return 4 * items(dataset) * sum(SETUP.models[name].layers * SETUP.models[name].width for name in models)
+
+
+def items(dataset):
+    """Items of a data set; of a local folder the table may not say, then as many as the paper has."""
+    return SETUP.datasets[dataset].size or 1024
 
 
 # Model pairs go in tiles: a block of models by a block of models.
 
 
+# A block has 16 models, or as many as make ten blocks: more models make larger tiles, not ever more of them.
+BLOCK = CONFIG["alignment"]["models_per_tile"] or max(16, -(-len(MODELS) // 10))
+
+
+@cache
 def blocks():
-    """The models in blocks of `models_per_tile`."""
-    size = CONFIG["alignment"]["models_per_tile"]
-    return [MODELS[i : i + size] for i in range(0, len(MODELS), size)]
+    """The models in blocks."""
+    return [MODELS[i : i + BLOCK] for i in range(0, len(MODELS), BLOCK)]
 
 
-def tiles(dataset, metric, folder="alignment", pairs=None):
-    """All tiles of a metric in which there are `pairs`: each pair of blocks once, a block with itself included."""
+def tiles(dataset, metric, folder="alignment", only_across=False):
+    """The tiles of a metric: each pair of blocks once, a block with itself where it holds a pair.
+
+    only_across: those with a language-vision pair. Language models stand before vision models in every block.
+    """
     last = len(blocks())
-    names = [f"{a}-{b}" for a in range(last) for b in range(a, last)]
-    return [
-        f"results/{folder}/{dataset}/{metric}/{name}.parquet"
-        for name in names
-        if (pairs or tile_pairs_of)(name)
-    ]
-
-
-def tile_pairs_of(tile):
-    """The model pairs (x, y) of a tile, x before y in the config's order, language before vision."""
-    a, b = (blocks()[int(i)] for i in tile.split("-"))
-    return [[x, y] for x in a for y in b if MODELS.index(x) < MODELS.index(y)]
+    made = [(a, b) for a in range(last) for b in range(a, last) if a < b or len(blocks()[a]) > 1]
+    if only_across:
+        made = [(a, b) for a, b in made if blocks()[a][0] in LANGUAGE and blocks()[b][-1] in VISION]
+    return [f"results/{folder}/{dataset}/{metric}/{a}-{b}.parquet" for a, b in made]
 
 
 def tile_pairs(wildcards):
-    """`tile_pairs_of` the wildcard."""
-    return tile_pairs_of(wildcards.tile)
+    """The model pairs (x, y) of a tile, x before y in the config's order, language before vision."""
+    a, b = (int(i) for i in wildcards.tile.split("-"))
+    return [
+        list(pair) for pair in (combinations(blocks()[a], 2) if a == b else product(blocks()[a], blocks()[b]))
+    ]
 
 
 def tile_models(wildcards):
     """The models of a tile, each once."""
-    return sorted({model for pair in tile_pairs(wildcards) for model in pair}, key=MODELS.index)
+    return [name for i in sorted({int(i) for i in wildcards.tile.split("-")}) for name in blocks()[i]]
 
 
 def tile_inputs(wildcards):
@@ -138,21 +204,10 @@ def tile_inputs(wildcards):
     return [f"results/{kind}/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
 
 
-def across_pairs_of(tile):
-    """The language-vision pairs of a tile: those that are calibrated."""
-    return [[x, y] for x, y in tile_pairs_of(tile) if x in LANGUAGE and y in VISION]
-
-
 def across_pairs(wildcards):
-    """`across_pairs_of` the wildcard."""
-    return across_pairs_of(wildcards.tile)
-
-
-def calibrated_tiles():
-    """Tiles of calibrated metrics that hold a language-vision pair."""
-    return [
-        path for d in DATASETS for m in CALIBRATED for path in tiles(d, m, "calibration", across_pairs_of)
-    ]
+    """The language-vision pairs of a tile: those that are calibrated."""
+    first_vision = len(LANGUAGE)
+    return [[x, y] for x, y in tile_pairs(wildcards) if POSITION[x] < first_vision <= POSITION[y]]
 
 
 # Figures. The first data set's stand in figures/, those of further ones in figures/<dataset>/.
@@ -188,9 +243,13 @@ def labels(_wildcards):
     return {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in MODELS}
 
 
+LAYER_PAIRS = [sorted(pair, key=POSITION.get) for pair in CONFIG["figures"]["layer_pairs"]]
+
+
 def layer_tiles(wildcards):
-    """The tiles that hold every layer pair of the data set, of the main metric."""
-    return tiles(dataset_of(wildcards), METRIC)
+    """The tiles, of the main metric, that hold the model pairs drawn layer by layer."""
+    names = {f"{POSITION[x] // BLOCK}-{POSITION[y] // BLOCK}" for x, y in LAYER_PAIRS}
+    return [path for path in tiles(dataset_of(wildcards), METRIC) if Path(path).stem in names]
 
 
 FIGURE_PARAMS = {

@@ -80,6 +80,8 @@ rule fetch_language_model:
     priority: 4  # the longest chain begins here: two language models are scored for minutes
     conda:
         "../envs/language.yaml"
+    resources:
+        mem_mb=memory_of_model,
     params:
         row=row("models"),
         seed=CONFIG["seed"],
@@ -104,6 +106,8 @@ rule fetch_vision_model:
         model="|".join(VISION),
     conda:
         "../envs/vision.yaml"
+    resources:
+        mem_mb=memory_of_model,
     params:
         row=row("models"),
         seed=CONFIG["seed"],

@@ -18,6 +18,8 @@ rule extract_language_features:
     conda:
         "../envs/language.yaml"
     threads: share_of_cores()
+    resources:
+        **RUNNING_A_MODEL,
     params:
         row=row("models"),
         batch=CONFIG["features"]["language_batch"],
@@ -46,6 +48,8 @@ rule extract_vision_features:
     conda:
         "../envs/vision.yaml"
     threads: share_of_cores()
+    resources:
+        **RUNNING_A_MODEL,
     params:
         row=row("models"),
         batch=CONFIG["features"]["vision_batch"],
@@ -70,6 +74,8 @@ rule index_neighbors:
     conda:
         "../envs/alignment.yaml"
     threads: share_of_cores()
+    resources:
+        mem_mb=memory_of_features,
     params:
         **PREPARATION,
         k_max=K_MAX,

@@ -58,7 +58,7 @@ rule plot_layer_alignment:
         "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
-        pairs=[sorted(pair, key=MODELS.index) for pair in CONFIG["figures"]["layer_pairs"]],
+        pairs=LAYER_PAIRS,
         code=code("plot_layer_alignment"),
     message:
         "Figure {wildcards.folder}layer_alignment"

@@ -16,6 +16,8 @@ rule score_language_model:
     conda:
         "../envs/language.yaml"
     threads: share_of_cores()
+    resources:
+        **RUNNING_A_MODEL,
     params:
         window=CONFIG["performance"]["window"],
         stride=CONFIG["performance"]["stride"],

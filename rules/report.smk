@@ -6,7 +6,7 @@ rule report:
     input:
         rules.tables.input,
         rules.figures.input,
-        notebook=str(BASE / "notebooks" / "report.ipynb"),
+        notebook=local(str(BASE / "notebooks" / "report.ipynb")),
     output:
         notebook="results/report/report.ipynb",
         page="results/report/report.html",

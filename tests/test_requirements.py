@@ -14,7 +14,8 @@ from conftest import ROOT
 
 # Listed for what they do, not for being imported: tools, and what other packages need at run time.
 TOOLS = {"snakemake", "pip", "ruff", "snakefmt", "ipykernel", "gguf", "accelerate", "pyarrow"}
-OWN = {"prh", "conftest"}
+TOOLS |= {"snakemake-executor-plugin-slurm"}
+OWN = {"prh", "conftest", "cluster"}
 
 
 def lines(name):

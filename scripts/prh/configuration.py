@@ -111,7 +111,8 @@ def packages_of(row, packages, source="config"):
     """Names of the packages that a table's row asks for, in its order; `*` takes all that match, in table order."""
     names = []
     for pattern in (row.packages or "").split():
-        matching = [name for name in packages if fnmatch.fnmatchcase(name, pattern)]
+        exact = [pattern] if pattern in packages else []
+        matching = exact or [name for name in packages if fnmatch.fnmatchcase(name, pattern)]
         if not matching:
             raise InputError(
                 f"{source}: `{row.name}` needs package `{pattern}`, which is not in the package table"

@@ -51,6 +51,11 @@ def best_layer_pairs(layers):
     return ordered.drop_duplicates(PAIR).sort_index().reset_index(drop=True)
 
 
+def read_best(paths):
+    """`best_layer_pairs` of several Parquet files, read one by one: all layer pairs of a thousand models are too many."""
+    return pd.concat([best_layer_pairs(pd.read_parquet(path)) for path in paths], ignore_index=True)
+
+
 def alignment_table(layers, calibrated, modality):
     """The table of alignments: best layer pairs, with chance, null, p, q, calibrated score and interval.
 
