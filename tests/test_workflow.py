@@ -4,10 +4,9 @@ import json
 import os
 import subprocess
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from conftest import ROOT, SNAKEMAKE, needs_package_index
 from prh import features, neighbors
@@ -23,9 +22,11 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     pictures = folder / "data" / "pictures"
     pictures.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for i in range(20):
-        Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(pictures / f"{i}.png")
+    for i in range(20):  # a disc each: another place, size and colour
+        picture = Image.new("RGB", (64, 48), "white")
+        place = (3 * i % 40, 5 * i % 30, 3 * i % 40 + 8 + i, 5 * i % 30 + 8 + i)
+        ImageDraw.Draw(picture).ellipse(place, fill=(12 * i, 255 - 12 * i, 37 * i % 255))
+        picture.save(pictures / f"{i}.png")
     table = pd.DataFrame(
         {"image": [f"{i}.png" for i in range(20)], "caption": [f"picture {i}" for i in range(20)]}
     )
