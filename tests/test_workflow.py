@@ -171,9 +171,7 @@ def test_nothing_is_done_twice(small):
 
 def test_only_figures_follow_a_lost_figure(small):
     (small / "figures/alignment_matrix.pdf").unlink()
-    done = snakemake(small, "--dry-run", "--quiet", "rules", "figures")
-    planned = {
-        line.split()[0] for line in (done.stdout + done.stderr).splitlines() if line.split()[1:] == ["1"]
-    }
-    assert planned == {"plot_alignment_matrix", "figures", "total"} - ({"total"} - planned)
+    done = snakemake(small, "--dry-run", "figures", "--quiet", "rules")
+    words = [line.split() for line in (done.stdout + done.stderr).splitlines()]
+    assert {word[0] for word in words if word[1:] == ["1"]} == {"plot_alignment_matrix", "figures"}
     assert snakemake(small, "--cores", "2").returncode == 0
