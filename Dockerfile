@@ -2,7 +2,7 @@
 # tests: they reach no registry. See docs/environments.md.
 #
 #     docker build --tag platonic .
-#     docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/work" platonic --cores 4
+#     docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/data" platonic --cores 4
 FROM condaforge/miniforge3:25.3.1-0
 
 # For PyTorch with CUDA: --build-arg CUDA=12.9 (the newest that the machine's driver can serve). Without: for the CPU.
@@ -27,6 +27,6 @@ RUN if [[ -n "$CUDA" ]]; then export CONDA_OVERRIDE_CUDA="$CUDA"; fi \
     && rm -rf /tmp/plan
 
 # For a user who has no home here.
-ENV HOME=/work XDG_CACHE_HOME=/tmp/cache
-WORKDIR /work
+ENV HOME=/data XDG_CACHE_HOME=/tmp/cache
+WORKDIR /data
 ENTRYPOINT ["/opt/snakemake/bin/snakemake", "--snakefile", "/opt/workflow/Snakefile", "--sdm", "conda", "--conda-prefix", "/opt/environments"]
