@@ -26,6 +26,7 @@ from torch.nn.functional import normalize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
+from prh.alignment import align
 from prh.calibration import calibrate
 from prh.metrics import layer_state, measure, pair_scores
 from prh.neighbors import index_layers
@@ -198,6 +199,28 @@ def grid(sizes: argparse.Namespace, processes: int) -> dict:
     }
 
 
+def large(threads: int, n: int = 100_000) -> dict:
+    """Mutual k-NN of one pair of layers of very many samples, from raw features: time and peak memory."""
+    torch.set_num_threads(threads)
+    generator = torch.Generator().manual_seed(0)
+    common = torch.randn(n, 64, generator=generator)
+    x, y = (
+        common @ torch.randn(64, d, generator=generator) + 4 * torch.randn(n, d, generator=generator)
+        for d in (384, 256)
+    )
+    took = seconds(lambda: align([x], [y.half()], k=10), 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    nan = float("nan")
+    names = ("baseline_s", "ratio", "target_ratio", "products_s", "ours_to_products")
+    return {
+        "threads": threads,
+        "work": f"mutual_knn, n = {n:,}, widths 384 and 256",
+        "ours_s": took,
+        "note": f"with the clamp; {peak:.1f} GB",
+        **dict.fromkeys(names, nan),
+    }
+
+
 def check(k: int) -> None:
     """Raise unless the baseline gives the official outputs and the engine the baseline's."""
     import json
@@ -242,6 +265,7 @@ def main() -> None:
     """Measure, print, write the table and the figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--large", action="store_true", help="100,000 samples, too: minutes")
     parser.add_argument("--pairs", type=int, default=4, help="layer pairs of the baseline to time")
     parser.add_argument("--grid-pairs", type=int, default=1, help="model pairs of the paper's grid to time")
     parser.add_argument("--threads", type=int, nargs="+", help="default: 1 and all cores")
@@ -259,6 +283,9 @@ def main() -> None:
             rows += pool.apply(run, (sizes, threads))
         if not sizes.quick:
             rows.append(grid(sizes, threads))
+    if sizes.large:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            rows.append(pool.apply(large, (cores,)))
     for row in rows:
         print(
             f"{row['threads']} thr.  {row['work']:<52} ours {row['ours_s']:9.4f} s  baseline {row['baseline_s']:10.1f} s"
