@@ -6,13 +6,14 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 from tqdm import tqdm
 
 from prh.errors import InputError
-from prh.provenance import RECORD_SUFFIX, record, write_json
+from prh.provenance import record, record_path, write_json
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def job(snakemake):
     written beside the first one. When it raises, nothing is left behind; an `InputError` becomes one line on the
     terminal, anything else a traceback in the log.
     """
-    began = time.monotonic()
+    began, clock = datetime.now(UTC), time.monotonic()
     finals = {name: Path(path) for name, path in snakemake.output.items()}
     partial = {name: path.with_name(f".partial.{path.name}") for name, path in finals.items()}
     for path in partial.values():
@@ -34,12 +35,8 @@ def job(snakemake):
             for name, path in finals.items():
                 _remove(path)
                 partial[name].rename(path)
-            first = next(iter(finals.values()))
-            params = {name: _plain(value) for name, value in snakemake.params.items()}
-            made = record(
-                snakemake.rule, _flat(snakemake.input), finals.values(), params, time.monotonic() - began
-            )
-            write_json(record_path(first), made)
+            if finals:
+                write_json(record_path(next(iter(finals.values()))), _record(snakemake, finals, began, clock))
         except BaseException as error:
             for path in partial.values():
                 _remove(path)
@@ -47,10 +44,19 @@ def job(snakemake):
             sys.exit(1)
 
 
-def record_path(artifact):
-    """Where the record of an artifact stands."""
-    artifact = Path(artifact)
-    return artifact.with_name(artifact.name + RECORD_SUFFIX)
+def _record(snakemake, finals, began, clock):
+    params = {name: _plain(value) for name, value in snakemake.params.items()}
+    script = Path(getattr(sys.modules["__main__"], "__file__", ""))  # Snakemake puts the rule's script here
+    return record(
+        snakemake.rule,
+        _flat(snakemake.input),
+        finals.values(),
+        params,
+        time.monotonic() - clock,
+        began,
+        script if script.is_file() else None,
+        getattr(snakemake, "threads", 1),
+    )
 
 
 def progress(items, what, total=None, unit="it"):
