@@ -8,11 +8,12 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce audit test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
+	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
 	@echo "make check       lint and format checks only"
 	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"
@@ -30,6 +31,9 @@ help:
 
 reproduce: .venv/run
 	$(BIN)/snakemake --cores $(CORES)
+
+audit: .venv/run
+	$(BIN)/python scripts/audit.py
 
 check: .venv/test
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ include: "rules/alignment.smk"
 include: "rules/performance.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/audit.smk"
 
 
 # On a cluster these run where Snakemake runs; compute nodes often have no network.
