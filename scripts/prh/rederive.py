@@ -66,7 +66,7 @@ def _features(run, artifact, rng):
 
 def _language_features(params, row, folder, captions):
     """One caption at a time, without padding: per layer (captions, d)."""
-    from prh.language import load
+    from prh.language import load as load_language
 
     options, weights = params.get("options") or {}, params.get("weights") or {}
     usual = {"mode": "robust", "pooling": "mean", "prompt": None}
@@ -74,7 +74,7 @@ def _language_features(params, row, folder, captions):
         raise NotHere("not made again: features under other options than the usual ones")
     if weights.get("dtype", "float32") != "float32" or weights.get("quantisation"):
         raise NotHere("not made again: weights are not float32")
-    model, tokenizer = load(folder, "text_encoder")
+    model, tokenizer = load_language(folder, "text_encoder")
     rows = []
     for caption in captions:
         with torch.inference_mode():
@@ -85,11 +85,12 @@ def _language_features(params, row, folder, captions):
 
 def _vision_features(row, folder, images):
     """One image at a time: per layer (images, d)."""
-    from prh.vision import CODE, load
+    from prh.vision import CODE
+    from prh.vision import load as load_vision
 
     if row.type not in {*CODE, "onnx_vit"}:
         raise NotHere(f"not made again: models of type {row.type}")
-    layers_of, rows = load(row, folder), []
+    layers_of, rows = load_vision(row, folder), []
     for path in images:
         with torch.inference_mode():
             found = layers_of(torch.from_numpy(_pixels(path, row))[None])
@@ -207,13 +208,13 @@ def _calibration(run, artifact, rng):
 
 
 def _performance(run, artifact, rng):
-    from prh.language import load
+    from prh.language import load as load_language
 
     found = json.loads(run.path(artifact).read_text(encoding="utf-8"))
     inputs = {kind_of(source): run.path(source) for source in run.inputs(artifact)}
     if "window_nats" not in found or not {"model", "corpus"} <= inputs.keys():
         raise NotHere("not made again: it does not say what each window gave")
-    model, tokenizer = load(inputs["model"], "causal_lm")
+    model, tokenizer = load_language(inputs["model"], "causal_lm")
     tokens = tokenizer(
         inputs["corpus"].read_text(encoding="utf-8"), add_special_tokens=False, verbose=False
     )["input_ids"]
