@@ -19,6 +19,7 @@ include: "rules/alignment.smk"
 include: "rules/performance.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/page.smk"
 include: "rules/audit.smk"
 
 
@@ -37,3 +38,4 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         "results/report/report.html",
+        "results/report/index.html",
