@@ -62,4 +62,5 @@ pins:
 	rm -rf .venv/pins
 
 clean:
-	rm -rf results/{alignment,benchmarks,calibration,features,logs,neighbors,performance,report,tables} figures/*.{pdf,png,csv}
+	rm -rf {.,results/records}/results/{alignment,calibration,features,neighbors,performance,report,tables}
+	rm -rf results/{audit,benchmarks,crate.zip,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}

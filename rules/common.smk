@@ -14,7 +14,6 @@ from prh.catalogue import METRICS, parse_metric
 from prh.errors import InputError
 from prh.provenance import code_digest
 
-
 # Jobs take these over. glibc then keeps what a job frees for its next batch, instead of giving it back to the system
 # and asking for it anew, page by page, which halves the system's share of the CPU time.
 os.environ.setdefault("MALLOC_MMAP_MAX_", "0")

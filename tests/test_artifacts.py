@@ -60,19 +60,19 @@ def test_columns_of_captions(small):
 
 
 def test_keys_of_records(small):
-    for path in small.rglob("*.record.json"):
-        assert listed("<artifact>.record.json") == sorted_as_listed(json.loads(path.read_text()))
+    for path in (small / "results/records").rglob("*.json"):
+        assert listed("results/records/<artifact>.json") == sorted_as_listed(json.loads(path.read_text()))
 
 
 def sorted_as_listed(record):
-    return [key for key in listed("<artifact>.record.json") if key in record] + sorted(
-        record.keys() - {*listed("<artifact>.record.json")}
+    return [key for key in listed("results/records/<artifact>.json") if key in record] + sorted(
+        record.keys() - {*listed("results/records/<artifact>.json")}
     )
 
 
 def test_everything_that_a_run_makes_is_in_the_document(small):
     patterns = [re.sub(r"<\w+>", r"[^/]+", title).replace(".csv", r"\.(csv|pdf|png)") for title in SECTIONS]
-    for path in small.rglob("*.record.json"):
+    for path in (small / "results/records").rglob("*.json"):
         for name in json.loads(path.read_text())["outputs"]:
             shown = re.sub(r"^figures/pictures/", "figures/", name)
             fits = any(re.fullmatch(p.rstrip("/"), shown) or (p[-1] == "/" and shown.startswith(p)) for p in patterns)

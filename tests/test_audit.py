@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from prh import audit, features, neighbors
 from prh.errors import InputError
-from prh.provenance import digest, read_record, seal, write_json
+from prh.provenance import RECORDS, digest, read_record, seal, write_json
 
 TILE = "results/alignment/openmoji_64/mutual_knn/0-0.parquet"
 # One of each kind of file that a run makes.
@@ -41,7 +41,7 @@ FILES = [
     "results/report/report.ipynb",
     "results/report/report.html",
     "results/report/index.html",
-    "results/features/openmoji_64/minilm-l6.safetensors.record.json",
+    "results/records/results/features/openmoji_64/minilm-l6.safetensors.json",
 ]
 
 
@@ -148,7 +148,7 @@ def forge(folder, name, change):
     change(path, target)
     path.unlink()
     target.rename(path)
-    for place in folder.rglob("*.record.json"):
+    for place in (folder / RECORDS).rglob("*.json"):
         record = read_record(place)
         if name in record["outputs"]:
             record["outputs"][name] = {"sha256": digest(path), "bytes": path.stat().st_size}
@@ -252,7 +252,7 @@ def test_a_folder_without_a_run(tmp_path):
 
 @pytest.mark.parametrize("place", np.linspace(0.01, 0.99, 9))
 def test_a_record_shows_every_change(tmp_path, place):
-    path = tmp_path / "a.record.json"
+    path = tmp_path / "a.json"
     made = {"format": "prh-record 2", "rule": "a", "outputs": {}, "run": {"seconds": 1.5}}
     write_json(path, seal(made))
     read_record(path)

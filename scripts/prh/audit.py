@@ -1,6 +1,6 @@
 """Is every artifact of a run what its record says, made from what it says, and can it be made again?
 
-Needs nothing but a folder with `results/` and `figures/`: what to expect stands in the records beside the artifacts.
+Needs nothing but a folder with `results/` and `figures/`: what to expect stands in the records.
 Four checks, each on its own: "digest" (the bytes are those of the record), "chain" (every input is what its own record
 says, back to the pinned sources), "format" (the content has the form and meaning of its kind, and follows from its
 inputs), "sample" (a seeded sample, made again by a plain implementation, agrees).
@@ -24,7 +24,7 @@ from prh.job import progress
 from prh.plain import Prepared
 from prh.provenance import (
     MANIFEST,
-    RECORD_SUFFIX,
+    RECORDS,
     WORKFLOW,
     digest,
     read_manifest,
@@ -34,7 +34,8 @@ from prh.provenance import (
 from prh.rederive import SAMPLES, NotHere, rederive
 
 FOLDERS = ("results", "figures")
-OUTSIDE = ("results/logs/", "results/benchmarks/", "results/audit/", "results/README.md", "figures/README.md")
+OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
+PAGES = ("results/README.md", "figures/README.md")
 VERDICTS = ("fail", "absent", "suspect", "ok")
 COLUMNS = ("artifact", "kind", "rule", "checks", "verdict", "reason")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
@@ -77,7 +78,7 @@ class Run:
         self.prepared = lru_cache(maxsize=4)(self._prepared)  # the layers of a feature file, as metrics take them
         self.damaged = {}  # record -> what is wrong with it
         self.made = {}  # artifact -> the record of the job that made it
-        found = [path for name in FOLDERS for path in sorted((self.folder / name).rglob(f"*{RECORD_SUFFIX}"))]
+        found = sorted((self.folder / RECORDS).rglob("*.json"))
         if not found:
             raise InputError(f"{self.folder}: has no records; give a folder with the results/ of a finished run")
         for path in found:
@@ -240,15 +241,21 @@ def _check_samples(run, found, samples, seed):
 
 def _unrecorded(run):
     """Files below the run's folders that no record speaks of."""
-    known, damaged = set(run.made), {name.removesuffix(RECORD_SUFFIX) for name in run.damaged}
-    folders = tuple(f"{name}/" for name in known | damaged if run.path(name).is_dir())
+    known = set(run.made) | {_artifact(name) for name in run.damaged}
+    folders = tuple(f"{name}/" for name in known if run.path(name).is_dir())
     for top in FOLDERS:
         for path in sorted((run.folder / top).rglob("*")):
             name = path.relative_to(run.folder).as_posix()
-            if not path.is_file() or name.endswith(RECORD_SUFFIX) or path.name == ".snakemake_timestamp":
+            if not path.is_file() or path.name == ".snakemake_timestamp" or name in PAGES:
                 continue
-            if name not in known and not name.startswith((*OUTSIDE, *folders)):
+            if name not in run.made and not name.startswith((*OUTSIDE, *folders)):
                 yield name
+
+
+def _artifact(name):
+    """What a record is of, by its place; of anything else the name itself."""
+    place = f"{RECORDS.as_posix()}/"
+    return name.removeprefix(place).removesuffix(".json") if name.startswith(place) else name
 
 
 def _spread(run, found):
@@ -273,8 +280,7 @@ def failures(findings, partial=False):
 
 def remake_command(findings):
     """The command that makes anew what failed; None if nothing did."""
-    known = [f.artifact for f in findings if f.rule or f.artifact.endswith(RECORD_SUFFIX)]
-    names = sorted({name.removesuffix(RECORD_SUFFIX) for name in known})
+    names = sorted({_artifact(f.artifact) for f in findings if f.rule or _artifact(f.artifact) != f.artifact})
     return f"snakemake --cores all --forcerun {' '.join(names)}" if names else None
 
 

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from prh.errors import InputError
-from prh.provenance import RECORD_SUFFIX, digest, json_text, read_record, record_path
+from prh.provenance import RECORDS, digest, json_text, read_record, record_path
 
 PROFILES = ("process/0.5", "workflow/0.5")
 PROFILE = "https://w3id.org/ro/wfrun/"
@@ -40,7 +40,7 @@ def export(folder, workflow, config, path, title, large=False):
     from rocrate.rocrate import ROCrate
 
     folder, workflow = Path(folder), Path(workflow)
-    records = {p: read_record(p) for top in ("figures", "results") for p in (folder / top).rglob(f"*{RECORD_SUFFIX}")}
+    records = {path: read_record(path) for path in sorted((folder / RECORDS).rglob("*.json"))}
     if not records:
         raise InputError(f"{folder}: has no records; run the workflow first")
     crate = ROCrate(gen_preview=False)
@@ -77,7 +77,7 @@ def export(folder, workflow, config, path, title, large=False):
             properties={"name": "licences of what the run fetched", "encodingFormat": "text/markdown"},
         )
         results = []
-        for place, record in sorted(records.items()):
+        for place, record in records.items():
             crate.add_file(place, place.relative_to(folder).as_posix())
             for name, facts in record["outputs"].items():
                 if name.startswith(SMALL + LARGE * large) and (folder / name).exists():
@@ -158,7 +158,7 @@ def start_from(source, folder):
             return start_from(scratch, folder)
     taken = []
     for part in STARTS:
-        for place in sorted((source / "results" / part).rglob(f"*{RECORD_SUFFIX}")):
+        for place in sorted((source / RECORDS / "results" / part).rglob("*.json")):
             taken += [(name, facts) for name, facts in read_record(place)["outputs"].items() if (source / name).exists()]
     if not taken:
         parts = ", ".join(f"results/{part}" for part in STARTS)
@@ -173,7 +173,7 @@ def start_from(source, folder):
     for name, _ in taken:
         if not (folder / name).exists():
             _copy(source / name, folder / name)
-            _copy(record_path(source / name), record_path(folder / name))
+            _copy(source / record_path(name), folder / record_path(name))
     return [name for name, _ in taken]
 
 

@@ -20,8 +20,8 @@ from prh.provenance import record, record_path, write_json
 def job(snakemake):
     """Run a script's body; yields a namespace with a temporary path per named output.
 
-    All that is printed goes to the rule's log. When the body ends, the outputs are moved into place and a record is
-    written beside the first one. When it raises, nothing is left behind; an `InputError` becomes one line on the
+    All that is printed goes to the rule's log. When the body ends, the outputs are moved into place and a record,
+    named after the first one, is written. When it raises, nothing is left behind; an `InputError` becomes one line on the
     terminal, anything else a traceback in the log.
     """
     began, clock = datetime.now(UTC), time.monotonic()
@@ -36,7 +36,9 @@ def job(snakemake):
                 _remove(path)
                 partial[name].rename(path)
             if finals:
-                write_json(record_path(next(iter(finals.values()))), _record(snakemake, finals, began, clock))
+                place = record_path(next(iter(finals.values())))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_json(place, _record(snakemake, finals, began, clock))
         except BaseException as error:
             for path in partial.values():
                 _remove(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from prh.errors import InputError
 
 MANIFEST = "manifest.json"
-RECORD_SUFFIX = ".record.json"
+RECORDS = Path("results/records")
 RECORD_FORMAT = "prh-record 2"
 WORKFLOW = "workflow:"  # before the name of an input that is a part of the workflow, as the notebook is
 
@@ -161,9 +161,8 @@ def read_record(path):
 
 
 def record_path(artifact):
-    """Where the record of an artifact stands: beside it."""
-    artifact = Path(artifact)
-    return artifact.with_name(artifact.name + RECORD_SUFFIX)
+    """Where the record of an artifact stands: not beside it, for it holds times, and folders of results none."""
+    return RECORDS / f"{artifact}.json"
 
 
 def imported_versions():
