@@ -8,12 +8,14 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce audit test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce audit crate import test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
 	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
+	@echo "make crate       results/crate.zip: the run as an RO-Crate, to send to others"
+	@echo "make import FROM=crate.zip   start from the features of a published run"
 	@echo "make check       lint and format checks only"
 	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"
@@ -34,6 +36,12 @@ reproduce: .venv/run
 
 audit: .venv/run
 	$(BIN)/python scripts/audit.py
+
+crate: .venv/run
+	$(BIN)/snakemake --cores $(CORES) crate
+
+import: .venv/run
+	$(BIN)/python scripts/exchange.py $(FROM)
 
 check: .venv/test
 	$(BIN)/ruff check .

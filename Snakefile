@@ -21,6 +21,8 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/page.smk"
 include: "rules/audit.smk"
+include: "rules/exchange.smk"
+include: "rules/progress.smk"
 
 
 # On a cluster these run where Snakemake runs; compute nodes often have no network.
