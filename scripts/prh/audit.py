@@ -246,7 +246,7 @@ def _unrecorded(run):
     for top in FOLDERS:
         for path in sorted((run.folder / top).rglob("*")):
             name = path.relative_to(run.folder).as_posix()
-            if not path.is_file() or path.name == ".snakemake_timestamp" or name in PAGES:
+            if not path.is_file() or path.name == ".snakemake_timestamp" or name in PAGES or "/.partial." in name:
                 continue
             if name not in run.made and not name.startswith((*OUTSIDE, *folders)):
                 yield name
