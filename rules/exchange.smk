@@ -15,7 +15,6 @@ rule crate:
     conda:
         "../envs/crate.yaml"
     params:
-        workflow=str(BASE),
         config=CONFIG,
         title=CONFIG["title"],
         large=CONFIG["exchange"]["features"],

@@ -25,6 +25,6 @@ def main():
 if "snakemake" in globals():
     with job(snakemake) as out:
         params = snakemake.params
-        export(Path(), params.workflow, params.config, out.crate, params.title, params.large)
+        export(Path(), Path(__file__).parents[1], params.config, out.crate, params.title, params.large)
 elif __name__ == "__main__":
     main()
