@@ -23,7 +23,11 @@ def run(folder, out, packages, samples, seed, partial):
     if bad and remake_command(bad):
         print(f"To make anew what fails: {remake_command(bad)}")
     first = f"`{bad[0].artifact}` ({bad[0].reason})" if bad else ""
-    return f"{len(bad)} of {len(findings)} artifacts fail, first {first}; see {out / 'audit.csv'}" if bad else None
+    return (
+        f"{len(bad)} of {len(findings)} artifacts fail, first {first}; see {out / 'audit.csv'}"
+        if bad
+        else None
+    )
 
 
 def main():
@@ -33,7 +37,9 @@ def main():
     parser.add_argument("--out", type=Path, help="where the tables go (default: results/audit of the folder)")
     parser.add_argument("--samples", type=int, default=4, help="artifacts of each kind to make again in part")
     parser.add_argument("--seed", type=int, default=0, help="which of them, and which part")
-    parser.add_argument("--partial", action="store_true", help="artifacts of which only the record is there may be so")
+    parser.add_argument(
+        "--partial", action="store_true", help="artifacts of which only the record is there may be so"
+    )
     given = parser.parse_args()
     pinned = Path(__file__).parents[1] / "config" / "packages.tsv"
     out = given.out or given.folder / "results" / "audit"

@@ -12,8 +12,12 @@ from prh.job import job
 def main():
     """The command line: take data, features, neighbours and scores of a published run."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("crate", type=Path, help="a crate (ZIP file or folder), or a folder with results/ and records")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="where the run shall be (default: here)")
+    parser.add_argument(
+        "crate", type=Path, help="a crate (ZIP file or folder), or a folder with results/ and records"
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), help="where the run shall be (default: here)"
+    )
     given = parser.parse_args()
     try:
         taken = start_from(given.crate, given.folder)

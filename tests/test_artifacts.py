@@ -13,7 +13,7 @@ from conftest import ROOT
 from prh import audit, tables
 
 DOCUMENT = (ROOT / "docs" / "artifacts.md").read_text(encoding="utf-8")
-SECTIONS = {title: body for title, body in re.findall(r"^## `(.+)`\n(.*?)(?=^## |\Z)", DOCUMENT, re.M | re.S)}
+SECTIONS = dict(re.findall(r"^## `(.+)`\n(.*?)(?=^## |\Z)", DOCUMENT, re.M | re.S))
 
 
 def listed(title):
@@ -75,5 +75,7 @@ def test_everything_that_a_run_makes_is_in_the_document(small):
     for path in (small / "results/records").rglob("*.json"):
         for name in json.loads(path.read_text())["outputs"]:
             shown = re.sub(r"^figures/pictures/", "figures/", name)
-            fits = any(re.fullmatch(p.rstrip("/"), shown) or (p[-1] == "/" and shown.startswith(p)) for p in patterns)
+            fits = any(
+                re.fullmatch(p.rstrip("/"), shown) or (p[-1] == "/" and shown.startswith(p)) for p in patterns
+            )
             assert fits, name

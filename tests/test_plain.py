@@ -23,7 +23,10 @@ def layers():
 @pytest.mark.parametrize("concatenate", [False, True])
 @pytest.mark.parametrize("clamp", ["exact", "sampled", None])
 def test_preparation(layers, clamp, concatenate):
-    mine, theirs = plain.Prepared(layers[0], clamp, concatenate), preprocess.prepare(layers[0], clamp, concatenate)
+    mine, theirs = (
+        plain.Prepared(layers[0], clamp, concatenate),
+        preprocess.prepare(layers[0], clamp, concatenate),
+    )
     assert len(mine) == len(theirs)
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(a, b.numpy(), atol=2e-7)
@@ -53,7 +56,9 @@ def test_null_of_mutual_knn(layers):
     found = plain.null_of_mutual_knn(x.numpy(), y.numpy(), K, orders.numpy())
     np.testing.assert_allclose(found, expected, atol=1e-12)
     summary = calibration.summarise(0.2, expected, 0.05)
-    assert plain.tail(0.2, found, 0.05) == pytest.approx([summary[n] for n in ("null_mean", "tau", "p_value")])
+    assert plain.tail(0.2, found, 0.05) == pytest.approx(
+        [summary[n] for n in ("null_mean", "tau", "p_value")]
+    )
 
 
 def test_q_values():

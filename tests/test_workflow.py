@@ -10,6 +10,7 @@ from conftest import ROOT, SNAKEMAKE, snakemake
 from prh import features, neighbors
 from prh.provenance import digest
 
+
 def test_the_whole_workflow_is_planned(tmp_path):
     command = [*SNAKEMAKE, "--directory", str(tmp_path), "--dry-run", "--quiet", "rules"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

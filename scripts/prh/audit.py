@@ -66,7 +66,14 @@ class Finding:
 
     def row(self):
         """As the table has it."""
-        values = (self.artifact, kind_of(self.artifact), self.rule, " ".join(self.passed), self.verdict, self.reason)
+        values = (
+            self.artifact,
+            kind_of(self.artifact),
+            self.rule,
+            " ".join(self.passed),
+            self.verdict,
+            self.reason,
+        )
         return dict(zip(COLUMNS, values, strict=True))
 
 
@@ -75,12 +82,16 @@ class Run:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.prepared = lru_cache(maxsize=4)(self._prepared)  # the layers of a feature file, as metrics take them
+        self.prepared = lru_cache(maxsize=4)(
+            self._prepared
+        )  # the layers of a feature file, as metrics take them
         self.damaged = {}  # record -> what is wrong with it
         self.made = {}  # artifact -> the record of the job that made it
         found = sorted((self.folder / RECORDS).rglob("*.json"))
         if not found:
-            raise InputError(f"{self.folder}: has no records; give a folder with the results/ of a finished run")
+            raise InputError(
+                f"{self.folder}: has no records; give a folder with the results/ of a finished run"
+            )
         for path in found:
             name = path.relative_to(self.folder).as_posix()
             try:
@@ -103,7 +114,11 @@ class Run:
 
     def inputs(self, artifact):
         """What it was made from: names of artifacts, parts of the workflow left out."""
-        return [name for name in self.made.get(artifact, {"inputs": {}})["inputs"] if not name.startswith(WORKFLOW)]
+        return [
+            name
+            for name in self.made.get(artifact, {"inputs": {}})["inputs"]
+            if not name.startswith(WORKFLOW)
+        ]
 
     def _prepared(self, artifact, clamp, concatenate):
         return Prepared(read_features(self.path(artifact))[0], clamp, concatenate)
@@ -156,7 +171,9 @@ def _what_differs(path, said):
     """Why a digest is another one; of a folder, which of its files."""
     if path.is_file():
         size = path.stat().st_size
-        return [f"{size} bytes, recorded {said['bytes']}" if size != said["bytes"] else "its bytes have changed"]
+        return [
+            f"{size} bytes, recorded {said['bytes']}" if size != said["bytes"] else "its bytes have changed"
+        ]
     try:
         listed = read_manifest(path)["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -164,7 +181,11 @@ def _what_differs(path, said):
     there = {name: sha for name, sha in tree_digests(path).items() if name != MANIFEST}
     changed = sorted(name for name in listed.keys() & there.keys() if listed[name] != there[name])
     lost, new = sorted(listed.keys() - there.keys()), sorted(there.keys() - listed.keys())
-    found = [f"{n}: changed" for n in changed] + [f"{n}: lost" for n in lost] + [f"{n}: not in the manifest" for n in new]
+    found = (
+        [f"{n}: changed" for n in changed]
+        + [f"{n}: lost" for n in lost]
+        + [f"{n}: not in the manifest" for n in new]
+    )
     return found[:3] or [f"{MANIFEST}: changed"]
 
 
@@ -233,7 +254,10 @@ def _check_samples(run, found, samples, seed):
             found[name].remarks.append(str(error))
             continue
         except Exception as error:  # whatever a library says of content that should not be there
-            wrong, remark = [f"cannot be made again ({type(error).__name__}: {str(error).splitlines()[:1]})"], ""
+            wrong, remark = (
+                [f"cannot be made again ({type(error).__name__}: {str(error).splitlines()[:1]})"],
+                "",
+            )
         found[name].wrong += wrong
         found[name].passed += [] if wrong else ["sample"]
         found[name].remarks += [remark] if remark else []
@@ -246,7 +270,12 @@ def _unrecorded(run):
     for top in FOLDERS:
         for path in sorted((run.folder / top).rglob("*")):
             name = path.relative_to(run.folder).as_posix()
-            if not path.is_file() or path.name == ".snakemake_timestamp" or name in PAGES or "/.partial." in name:
+            if (
+                not path.is_file()
+                or path.name == ".snakemake_timestamp"
+                or name in PAGES
+                or "/.partial." in name
+            ):
                 continue
             if name not in run.made and not name.startswith((*OUTSIDE, *folders)):
                 yield name
@@ -297,17 +326,23 @@ def write_report(findings, folder):
     (folder / "audit.js").write_text(f"window.AUDIT = {text};\n", encoding="utf-8")
     ordered = sorted(rows, key=lambda row: (VERDICTS.index(row["verdict"]), row["artifact"]))
     body = "\n".join(
-        f'<tr class="{row["verdict"]}">' + "".join(f"<td>{html.escape(row[c])}</td>" for c in COLUMNS) + "</tr>"
+        f'<tr class="{row["verdict"]}">'
+        + "".join(f"<td>{html.escape(row[c])}</td>" for c in COLUMNS)
+        + "</tr>"
         for row in ordered
     )
     head = "".join(f"<th>{column}</th>" for column in COLUMNS)
-    (folder / "audit.html").write_text(PAGE.format(summary=summary(findings), head=head, body=body), encoding="utf-8")
+    (folder / "audit.html").write_text(
+        PAGE.format(summary=summary(findings), head=head, body=body), encoding="utf-8"
+    )
 
 
 def summary(findings):
     """How many artifacts have which verdict, in one line."""
     counts = Counter(finding.verdict for finding in findings)
-    return f"{len(findings)} artifacts: " + ", ".join(f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v])
+    return f"{len(findings)} artifacts: " + ", ".join(
+        f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v]
+    )
 
 
 PAGE = """<!doctype html>

@@ -101,7 +101,7 @@ def _model(run, artifact):
     yield from _folder(folder)
     for path in sorted(folder.rglob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
-            for name in file.keys():
+            for name in file:
                 values = file.get_tensor(name)
                 if values.is_floating_point() and not torch.isfinite(values).all():
                     yield f"{path.relative_to(folder)}: {name} has NaN or infinity"
@@ -195,7 +195,9 @@ def _calibration(run, artifact):
     if {(r.model_x, r.model_y) for r in table.itertuples()} != {tuple(pair) for pair in params["pairs"]}:
         yield "holds other model pairs than the rule asked for"
     steps = table.p_value * (params["permutations"] + 1)
-    if not (table.p_value.between(0, 1) & (steps >= 1 - ROUNDING) & ((steps - steps.round()).abs() < ROUNDING)).all():
+    if not (
+        table.p_value.between(0, 1) & (steps >= 1 - ROUNDING) & ((steps - steps.round()).abs() < ROUNDING)
+    ).all():
         yield f"a p-value is not one of 1 ... {params['permutations'] + 1} out of {params['permutations'] + 1}"
     if not np.isfinite(table[["null_mean", "tau", "calibrated_score"]]).all(axis=None):
         yield "a null, threshold or calibrated score is not finite"
@@ -332,7 +334,11 @@ def _correlation_table(run, artifact):
     for row in table.itertuples():
         mine = alignment[(alignment.dataset == row.dataset) & (alignment.metric == row.metric)]
         mine = mine[mine.k.isna() if pd.isna(row.k) else (mine.k == row.k).fillna(False).astype(bool)]
-        mine = mine[(mine.modality_x == "language") & (mine.model_y == row.vision_model) & mine.model_x.isin(bits.index)]
+        mine = mine[
+            (mine.modality_x == "language")
+            & (mine.model_y == row.vision_model)
+            & mine.model_x.isin(bits.index)
+        ]
         if len(mine) != row.n:
             yield f"{row.metric}, {row.vision_model}: n is {row.n}, the tables have {len(mine)}"
         elif not pd.isna(row.correlation):
@@ -364,7 +370,10 @@ def _drawn(run, artifact):
     by_layer = "layer_x" in table
     keys = PAIR + ["layer_x", "layer_y"] * by_layer
     for source in run.inputs(artifact):
-        if kind_of(source) != ("alignment" if by_layer else "alignment table") or not run.path(source).is_file():
+        if (
+            kind_of(source) != ("alignment" if by_layer else "alignment table")
+            or not run.path(source).is_file()
+        ):
             continue
         whole = _table_of(str(run.path(source)), run.path(source).stat().st_mtime_ns)
         joined = table.merge(whole, how="inner" if by_layer else "left", on=keys, suffixes=("", "_there"))

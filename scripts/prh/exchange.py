@@ -16,10 +16,24 @@ from prh.provenance import RECORDS, digest, json_text, read_record, record_path
 PROFILES = ("process/0.5", "workflow/0.5")
 PROFILE = "https://w3id.org/ro/wfrun/"
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
-CODE = ("Snakefile", "rules", "scripts", "envs", "notebooks", "config", "LICENSE", "requirements.txt")  # of the workflow
+CODE = (
+    "Snakefile",
+    "rules",
+    "scripts",
+    "envs",
+    "notebooks",
+    "config",
+    "LICENSE",
+    "requirements.txt",
+)  # of the workflow
 SMALL = ("figures", "results/tables", "results/performance")
 LARGE = ("results/data", "results/features", "results/neighbors")
-STARTS = ("data", "features", "neighbors", "performance")  # what a run can start from, in the order of their making
+STARTS = (
+    "data",
+    "features",
+    "neighbors",
+    "performance",
+)  # what a run can start from, in the order of their making
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member of the ZIP file: the same content gives the same bytes
 
 
@@ -44,16 +58,25 @@ def export(folder, workflow, config, path, title, large=False):
     if not records:
         raise InputError(f"{folder}: has no records; run the workflow first")
     crate = ROCrate(gen_preview=False)
-    crate.name, crate.description = title, "A run of a workflow that reproduces the Platonic Representation Hypothesis"
+    crate.name, crate.description = (
+        title,
+        "A run of a workflow that reproduces the Platonic Representation Hypothesis",
+    )
     started = sorted(record["run"]["started"] for record in records.values())
     crate.datePublished = started[-1][:10]
     crate.license = crate.add(
-        ContextEntity(crate, "https://spdx.org/licenses/MIT", properties={"@type": "CreativeWork", "name": "MIT licence"})
+        ContextEntity(
+            crate,
+            "https://spdx.org/licenses/MIT",
+            properties={"@type": "CreativeWork", "name": "MIT licence"},
+        )
     )
     crate.metadata.extra_contexts.append(CONTEXT)
     crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
     profiles = [_profile(crate, PROFILE + name, name) for name in PROFILES]
-    profiles.append(_profile(crate, "https://w3id.org/workflowhub/workflow-ro-crate/1.0", "workflow-ro-crate/1.0"))
+    profiles.append(
+        _profile(crate, "https://w3id.org/workflowhub/workflow-ro-crate/1.0", "workflow-ro-crate/1.0")
+    )
     crate.root_dataset["conformsTo"] = profiles
     main = crate.add_workflow(workflow / "Snakefile", "Snakefile", main=True, lang="snakemake", gen_cwl=False)
     main["name"] = "The Platonic Representation Hypothesis, reproduced"
@@ -137,7 +160,9 @@ def licences(records):
         if found.get("licence"):
             rows.add((found.get("label") or found.get("content") or "", found["licence"]))
     lines = [f"| {what} | {licence} |" for what, licence in sorted(rows)]
-    return "\n".join(["# Licences of what the run fetched", "", "| what | licence |", "|---|---|", *lines, ""])
+    return "\n".join(
+        ["# Licences of what the run fetched", "", "| what | licence |", "|---|---|", *lines, ""]
+    )
 
 
 def start_from(source, folder):
@@ -159,7 +184,11 @@ def start_from(source, folder):
     taken = []
     for part in STARTS:
         for place in sorted((source / RECORDS / "results" / part).rglob("*.json")):
-            taken += [(name, facts) for name, facts in read_record(place)["outputs"].items() if (source / name).exists()]
+            taken += [
+                (name, facts)
+                for name, facts in read_record(place)["outputs"].items()
+                if (source / name).exists()
+            ]
     if not taken:
         parts = ", ".join(f"results/{part}" for part in STARTS)
         raise InputError(f"{source}: holds no artifact with a record in {parts}; nothing to start from")
@@ -193,7 +222,9 @@ def _unzip(path, folder):
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                    raise InputError(f"{path}: member `{name}` would be written outside its folder; do not use it")
+                    raise InputError(
+                        f"{path}: member `{name}` would be written outside its folder; do not use it"
+                    )
             archive.extractall(folder)
     except zipfile.BadZipFile as error:
         raise InputError(f"{path}: not a readable crate ({error})") from None

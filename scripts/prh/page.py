@@ -21,7 +21,19 @@ THUMBNAIL = 64  # pixels; half of it where there are many items
 MANY = 2000
 MOST_SCORES = 20_000  # rows; with more of them only the main metric's are listed
 SCORES = [
-    *("dataset", "metric", "k", "model_x", "model_y", "layer_x", "layer_y", "score", "chance", "null_mean", "tau"),
+    *(
+        "dataset",
+        "metric",
+        "k",
+        "model_x",
+        "model_y",
+        "layer_x",
+        "layer_y",
+        "score",
+        "chance",
+        "null_mean",
+        "tau",
+    ),
     *("p_value", "q_value", "calibrated_score", "ci_low", "ci_high"),
 ]
 FIGURES = {
@@ -59,13 +71,20 @@ def make_page(template, title, metric, models, datasets, alignment, performance,
         "scores": {"columns": SCORES, "rows": _rows(listed[SCORES])},
         "performance": _rows(read_table(performance)[["model", "bits_per_byte"]]),
         "figures": [
-            {"dataset": name, "name": Path(path).stem, "text": FIGURES.get(Path(path).stem, ""), "png": _image(path)}
+            {
+                "dataset": name,
+                "name": Path(path).stem,
+                "text": FIGURES.get(Path(path).stem, ""),
+                "png": _image(path),
+            }
             for name, paths in figures.items()
             for path in paths
         ],
         "datasets": [_dataset(name, facts, named(table, name), metric) for name, facts in datasets.items()],
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
+        "<", "\\u003c"
+    )
     return Path(template).read_text(encoding="utf-8").replace(DATA, text)
 
 
@@ -78,14 +97,19 @@ def _dataset(name, facts, table, metric):
     layers = named(read_parts(facts["tiles"]), name)
     layers = layers[(layers.name == metric) & layers.model_x.isin(shown) & layers.model_y.isin(shown)]
     grids = {
-        f"{x}|{y}": group.pivot(index="layer_x", columns="layer_y", values="score").round(5).to_numpy().tolist()
+        f"{x}|{y}": group.pivot(index="layer_x", columns="layer_y", values="score")
+        .round(5)
+        .to_numpy()
+        .tolist()
         for (x, y), group in layers.groupby(["model_x", "model_y"], sort=False)
     }
     used = {}  # model -> the layers that are the best in one of its pairs: only those are shown
     for row in best.itertuples():
         used.setdefault(row.model_x, set()).add(int(row.layer_x))
         used.setdefault(row.model_y, set()).add(int(row.layer_y))
-    near = {model: _neighbors(path, sorted(used.get(model, {0}))) for model, path in facts["neighbors"].items()}
+    near = {
+        model: _neighbors(path, sorted(used.get(model, {0}))) for model, path in facts["neighbors"].items()
+    }
     size = THUMBNAIL if len(captions) <= MANY else THUMBNAIL // 2
     return {
         "name": name,
@@ -136,5 +160,3 @@ def _plain(value):
     if pd.isna(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
-
-

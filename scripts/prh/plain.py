@@ -33,9 +33,11 @@ class Prepared:
         self.widths += [sum(self.widths)] * bool(concatenate)
 
     def __len__(self):
+        """The number of layers."""
         return len(self.widths)
 
     def __getitem__(self, number):
+        """A layer, (n, d) float64."""
         if not 0 <= number < len(self):
             raise IndexError(number)
         whole = number == len(self.layers)

@@ -150,7 +150,9 @@ def read_record(path):
         text = Path(path).read_text(encoding="utf-8")
         made = json.loads(text)
         if made["format"] != RECORD_FORMAT:
-            raise InputError(f"{path}: a record of the format {made['format']}, not {RECORD_FORMAT}; make it anew")
+            raise InputError(
+                f"{path}: a record of the format {made['format']}, not {RECORD_FORMAT}; make it anew"
+            )
         if json_text(seal(made)) != text:
             raise InputError(f"{path}: the record is not as it was written")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -186,7 +188,9 @@ def _conda():
     if not (prefix / "conda-meta").is_dir():
         return None
     builds = sorted(path.stem for path in (prefix / "conda-meta").glob("*.json"))
-    described = prefix.with_name(prefix.name + ".yaml")  # where Snakemake keeps what it made the environment from
+    described = prefix.with_name(
+        prefix.name + ".yaml"
+    )  # where Snakemake keeps what it made the environment from
     return {
         "builds": hashlib.sha256("\n".join(builds).encode()).hexdigest(),
         "file": file_digest(described) if described.is_file() else None,

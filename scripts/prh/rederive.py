@@ -60,8 +60,12 @@ def _features(run, artifact, rng):
         worst = max(worst, difference.max())
         if not difference.max() <= FEATURE_TOLERANCE:
             item = chosen[int(difference.argmax())]
-            reasons.append(f"layer {name}, item {item}: made again it differs by {difference.max():.1e} of its norm")
-    return reasons[:3], f"items {', '.join(map(str, chosen))} made again, all layers: differ by {worst:.0e} at most"
+            reasons.append(
+                f"layer {name}, item {item}: made again it differs by {difference.max():.1e} of its norm"
+            )
+    return reasons[
+        :3
+    ], f"items {', '.join(map(str, chosen))} made again, all layers: differ by {worst:.0e} at most"
 
 
 def _language_features(params, row, folder, captions):
@@ -128,7 +132,9 @@ def _neighbors(run, artifact, rng):
             listed = cosines[ids[number, item]]
             others = np.delete(cosines, ids[number, item])
             if (np.diff(listed) > RANK_TOLERANCE).any() or others.max() > listed[-1] + RANK_TOLERANCE:
-                reasons.append(f"layer {number}, item {item}: these are not its {k} nearest neighbours, in order")
+                reasons.append(
+                    f"layer {number}, item {item}: these are not its {k} nearest neighbours, in order"
+                )
     rows = ", ".join(map(str, chosen))
     return reasons[:3], f"neighbours of items {rows} found again in {layers_n} layers"
 
@@ -171,7 +177,9 @@ def _layer(run, artifact, model, layer):
         return None, read_index(run.path(source))[0][layer].numpy()
     x = _layers(run, artifact, model)[layer]
     table = run.path(source.replace("/features/", "/neighbors/"))
-    if METRICS[params["metric"]].needs_k and table.is_file():  # so that equal neighbours come in the same order
+    if (
+        METRICS[params["metric"]].needs_k and table.is_file()
+    ):  # so that equal neighbours come in the same order
         return x, read_index(table)[0][layer].numpy()
     return x, None
 
@@ -200,9 +208,13 @@ def _calibration(run, artifact, rng):
     best = plain.null_of_mutual_knn(x, y, k, [np.arange(x.shape[1])])[0]
     null = plain.null_of_mutual_knn(x, y, k, orders)
     reasons = []
-    for column, value in zip(("null_mean", "tau", "p_value"), plain.tail(best, null, params["alpha"]), strict=True):
+    for column, value in zip(
+        ("null_mean", "tau", "p_value"), plain.tail(best, null, params["alpha"]), strict=True
+    ):
         if not math.isclose(getattr(row, column), value, abs_tol=1e-9):
-            reasons.append(f"{column} of {row.model_x}, {row.model_y} is {getattr(row, column)}, made again {value}")
+            reasons.append(
+                f"{column} of {row.model_x}, {row.model_y} is {getattr(row, column)}, made again {value}"
+            )
     what = f"the null of {row.model_x}, {row.model_y}, k = {k}, made again with {len(orders)} permutations"
     return reasons, what
 
@@ -215,9 +227,9 @@ def _performance(run, artifact, rng):
     if "window_nats" not in found or not {"model", "corpus"} <= inputs.keys():
         raise NotHere("not made again: it does not say what each window gave")
     model, tokenizer = load_language(inputs["model"], "causal_lm")
-    tokens = tokenizer(
-        inputs["corpus"].read_text(encoding="utf-8"), add_special_tokens=False, verbose=False
-    )["input_ids"]
+    tokens = tokenizer(inputs["corpus"].read_text(encoding="utf-8"), add_special_tokens=False, verbose=False)[
+        "input_ids"
+    ]
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     number = int(rng.integers(found["windows"]))
     begin = number * found["stride"]
