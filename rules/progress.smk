@@ -15,7 +15,9 @@ def closing_words():
     """Lines for the end of a run that made something."""
     minutes, seconds = divmod(int(monotonic() - BEGAN), 60)
     there = [f"  {path:40} {what}" for path, what in FIRST if Path(path).is_file()]
-    return "\n".join([f"Done in {minutes} min {seconds} s. To look at first:", *there, "To check it all: make audit"])
+    return "\n".join(
+        [f"Done in {minutes} min {seconds} s. To look at first:", *there, "To check it all: make audit"]
+    )
 
 
 onsuccess:
