@@ -256,48 +256,42 @@ def _alignment_table(run, artifact):
             yield f"has {len(table)} rows, its tiles have {rows} model pairs"
     for source in sources:
         if kind_of(source) == "calibration":
-            yield from _same(table, pd.read_parquet(run.path(source)), CALIBRATED[5:], source)
+            found = pd.read_parquet(run.path(source))
+            for column in CALIBRATED[5:]:
+                yield from _same(table, found, column, source)
 
 
 def _best(table, layers, source):
     """Each model pair's row is the maximum of its layer pairs, the first one in reading order."""
-    for key, group in layers.groupby(PAIR, sort=False, dropna=False):
-        top = group[group.score == group.score.max()].sort_values(["layer_x", "layer_y"]).iloc[0]
-        mine = _row(table, key)
-        where = f"{key[1]} of {key[3]}, {key[4]}"
-        if len(mine) != 1:
-            yield f"{where}: {len(mine)} rows"
-        elif mine.score.iloc[0] != top.score:
-            yield f"{where}: {mine.score.iloc[0]} is not the maximum of {source}, {top.score}"
-        elif (mine.layer_x.iloc[0], mine.layer_y.iloc[0]) != (top.layer_x, top.layer_y):
-            yield f"{where}: the best layers are ({top.layer_x}, {top.layer_y})"
-        elif key[1] == "mutual_knn" and not math.isclose(mine.chance.iloc[0], key[2] / (top.n - 1)):
-            yield f"{where}: chance is not k / (n - 1)"
+    top = layers[layers.score == layers.groupby(PAIR, dropna=False).score.transform("max")]
+    top = top.sort_values(["layer_x", "layer_y"]).drop_duplicates(PAIR)
+    for column, what in (
+        ("score", "the maximum"),
+        ("layer_x", "the best layer"),
+        ("layer_y", "the best layer"),
+    ):
+        yield from _same(table, top, column, source, what)
+    joined = top.merge(table, on=PAIR, suffixes=("_there", ""))
+    mutual = joined[joined.metric == "mutual_knn"]
+    wrong = mutual[~np.isclose(mutual.chance, (mutual.k / (mutual.n - 1)).astype(float))]
+    if len(wrong):
+        yield f"chance of {wrong.model_x.iloc[0]}, {wrong.model_y.iloc[0]} is not k / (n - 1)"
 
 
-def _row(table, key):
-    """The rows of a table with these values of PAIR; k may be missing."""
-    mask = table.k.isna() if pd.isna(key[2]) else (table.k == key[2]).fillna(False)
-    for column, value in zip(PAIR, key, strict=True):
-        if column != "k":
-            mask = mask & (table[column] == value)
-    return table[mask.astype(bool)]
-
-
-def _same(table, source_table, columns, source):
-    """The rows of `source_table` stand in `table` with the same values in `columns`."""
-    for row in source_table.to_dict("records"):
-        mine = _row(table, [row[column] for column in PAIR])
-        if "layer_x" in row:
-            mine = mine[(mine.layer_x == row["layer_x"]) & (mine.layer_y == row["layer_y"])]
-        where = f"{row['metric']} of {row['model_x']}, {row['model_y']}"
-        if len(mine) != 1:
-            yield f"{where} of {source} has {len(mine)} rows"
-            continue
-        for column in columns:
-            a, b = mine[column].iloc[0], row[column]
-            if not (a == b or (pd.isna(a) and pd.isna(b))):
-                yield f"{where}: {column} is {a}, in {source} {b}"
+def _same(table, source_table, column, source, what="what it is"):
+    """The model pairs of `source_table` stand in `table`, each once, with the same value in `column`."""
+    joined = source_table.merge(table, how="left", on=PAIR, suffixes=("_there", ""), indicator=True)
+    lost = joined[joined._merge == "left_only"]
+    if len(lost) or len(joined) != len(source_table):
+        row = lost.iloc[0] if len(lost) else joined[joined.duplicated(PAIR)].iloc[0]
+        yield f"{row.metric} of {row.model_x}, {row.model_y} does not stand in it once"
+        return
+    mine, there = joined[column], joined[f"{column}_there"]
+    differ = joined[~((mine == there) | (mine.isna() & there.isna())).fillna(False).astype(bool)]
+    if len(differ):
+        row = differ.iloc[0]
+        values = f"{row[column]} is not {what} in {source}, {row[f'{column}_there']}"
+        yield f"{row.metric} of {row.model_x}, {row.model_y}: {column} {values}"
 
 
 def _performance_table(run, artifact):
