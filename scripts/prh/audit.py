@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prh.checks import kind_of, reasons
+from prh.checks import CHECKS, kind_of, reasons
 from prh.errors import InputError
 from prh.features import read_features
 from prh.job import progress
@@ -147,7 +147,7 @@ def audit(folder, samples=4, seed=0, packages=None):
         if not found[name].absent:
             wrong = reasons(run, name)
             found[name].wrong += wrong
-            found[name].passed += [] if wrong else ["format"]
+            found[name].passed += ["format"] * (kind_of(name) in CHECKS and not wrong)
     _check_samples(run, found, samples, seed)
     for name, reason in run.damaged.items():
         found[name] = Finding(name, wrong=[reason])

@@ -40,6 +40,7 @@ KINDS = {
     "correlation table": r"results/tables/correlation\.csv",
     "figure": r"figures/.+\.(pdf|png|csv)",
     "report": r"results/report/.+",
+    "crate": r"results/crate\.zip",
 }
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
 SCORES = ["dataset", "metric", "k", "model_x", "model_y", "layer_x", "layer_y", "score", "n"]
@@ -394,6 +395,11 @@ def _report(run, artifact):
         yield "is not a whole page"
 
 
+def _crate(run, artifact):
+    if "ro-crate-metadata.json" not in zipfile.ZipFile(run.path(artifact)).namelist():
+        yield "is not an RO-Crate"
+
+
 CHECKS = {
     "package": _package,
     "dataset": _dataset,
@@ -409,4 +415,5 @@ CHECKS = {
     "correlation table": _correlation_table,
     "figure": _figure,
     "report": _report,
+    "crate": _crate,
 }
