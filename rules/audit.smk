@@ -4,13 +4,11 @@
 rule audit:
     """Check every artifact that is there against its record, its inputs and its meaning, and make a sample of them again.
 
-    It asks for nothing and declares nothing, so that it runs whenever it is asked for, makes nothing anew before it has
-    looked, and leaves its table in results/audit/ when it fails.
+    It asks for nothing and declares nothing, not even a benchmark, so that it runs whenever it is asked for, makes
+    nothing anew before it has looked, and leaves its table in results/audit/ when it fails.
     """
     log:
         "results/logs/audit.log",
-    benchmark:
-        "results/benchmarks/audit.tsv"
     conda:
         "../envs/audit.yaml"
     params:
