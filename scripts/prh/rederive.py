@@ -23,7 +23,7 @@ from prh.neighbors import read_index
 ITEMS = 2  # items whose features, and rows whose neighbours, are made again
 FEATURE_TOLERANCE = 2e-3  # of the row's norm; float32 through a whole network, in batches of another size
 RANK_TOLERANCE = 1e-5  # in cosine: two neighbours so near to each other may change places
-TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-4, "cknna": 2e-3, "subspace": 2e-3}  # by the metric's family
+TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-5, "cknna": 2e-4, "subspace": 2e-4}  # by the metric's family
 BITS_TOLERANCE = 1e-3  # relative, of one window
 
 
