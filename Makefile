@@ -8,11 +8,14 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce audit crate import test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
+	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
+	@echo "make crate       results/crate.zip: the run as an RO-Crate, to send to others"
+	@echo "make import FROM=crate.zip   start from the features of a published run"
 	@echo "make check       lint and format checks only"
 	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"
@@ -30,6 +33,15 @@ help:
 
 reproduce: .venv/run
 	$(BIN)/snakemake --cores $(CORES)
+
+audit: .venv/run
+	$(BIN)/python scripts/audit.py
+
+crate: .venv/run
+	$(BIN)/snakemake --cores $(CORES) crate
+
+import: .venv/run
+	$(BIN)/python scripts/exchange.py $(FROM)
 
 check: .venv/test
 	$(BIN)/ruff check .
@@ -58,4 +70,5 @@ pins:
 	rm -rf .venv/pins
 
 clean:
-	rm -rf results/{alignment,benchmarks,calibration,features,logs,neighbors,performance,records,report,tables} figures/*.{pdf,png,csv}
+	rm -rf {.,results/records}/results/{alignment,calibration,features,neighbors,performance,report,tables}
+	rm -rf results/{audit,benchmarks,crate.zip,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}
