@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -231,7 +232,7 @@ def test_what_is_whole_but_not_true(copy):
 
 
 def test_the_source_must_be_the_pinned_one(small):
-    row = pd.Series({"version": "2.16.0", "sha256": "0" * 64})
+    row = SimpleNamespace(version="2.16.0", sha256="0" * 64)
     found = {f.artifact: f for f in audit.audit(small, 0, packages={"emoji": row})}
     assert "pins another digest of emoji==2.16.0" in found["results/packages/emoji.whl"].reason
 
