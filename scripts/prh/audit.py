@@ -187,11 +187,9 @@ def _what_differs(path, said):
     there = {name: sha for name, sha in tree_digests(path).items() if name != MANIFEST}
     changed = sorted(name for name in listed.keys() & there.keys() if listed[name] != there[name])
     lost, new = sorted(listed.keys() - there.keys()), sorted(there.keys() - listed.keys())
-    found = (
-        [f"{n}: changed" for n in changed]
-        + [f"{n}: lost" for n in lost]
-        + [f"{n}: not in the manifest" for n in new]
-    )
+    found = [f"{name}: not what {MANIFEST} says" for name in changed]
+    found += [f"{name}: in {MANIFEST}, but lost" for name in lost]
+    found += [f"{name}: not in {MANIFEST}" for name in new]
     return found[:3] or [f"{MANIFEST}: changed"]
 
 
