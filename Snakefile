@@ -18,6 +18,7 @@ include: "rules/features.smk"
 include: "rules/alignment.smk"
 include: "rules/performance.smk"
 include: "rules/figures.smk"
+include: "rules/paper.smk"
 include: "rules/report.smk"
 
 
