@@ -46,7 +46,7 @@ rehearse: .venv-paper/run
 	.venv-paper/bin/python -m pytest tests/rehearsal
 
 pin-revisions: .venv/run
-	$(BIN)/python scripts/prh/pins.py config/models_paper.tsv config/corpora.tsv
+	PYTHONPATH=scripts $(BIN)/python -m prh.pins config/models_paper.tsv config/corpora.tsv
 
 check: .venv/test
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Pin what tables of config/ take from the model hub: `python scripts/prh/pins.py TABLE ...` (make pin-revisions).
+"""Pin what tables of config/ take from the model hub: `python -m prh.pins TABLE ...`, see make pin-revisions.
 
 Fills each row's `revision` with the commit that the named branch or tag has now, and, where the table has the columns,
 `gated` and `licence` with what the hub says. A row that has a commit already keeps it.
