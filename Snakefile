@@ -28,6 +28,9 @@ localrules:
     tables,
     figures,
     fetch_package,
+    fetch_hub_model,
+    fetch_hub_dataset,
+    fetch_hub_corpus,
 
 
 rule all:

@@ -224,7 +224,7 @@ rule plot_reproduced_vs_published:
         "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
-        sets=lambda _: {name: SETUP.models[name].sets.split() for name in MODELS},
+        sets={name: SETUP.models[name].sets.split() for name in MODELS},
         concatenate=CONFIG["alignment"]["concatenate_layers"],
         code=code("plot_reproduced_vs_published"),
     message:
