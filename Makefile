@@ -79,4 +79,4 @@ pins:
 	rm -rf .venv/pins
 
 clean:
-	rm -rf results/{alignment,benchmarks,calibration,features,logs,neighbors,performance,report,tables} figures/*.{pdf,png,csv}
+	rm -rf results/{alignment,benchmarks,calibration,features,logs,neighbors,performance,records,report,tables} figures/*.{pdf,png,csv}

@@ -51,7 +51,7 @@ def test_a_job_that_ends_well(run, tmp_path):
     assert done.stdout == done.stderr == ""
     assert "said on stdout" in (tmp_path / "logs/try.log").read_text()
     assert "counting: 100%" in (tmp_path / "logs/try.log").read_text()
-    record = json.loads((tmp_path / "out/one.txt.record.json").read_text())
+    record = json.loads((tmp_path / "results/records/out/one.txt.json").read_text())
     assert record["outputs"]["out/one.txt"] == {"sha256": digest(tmp_path / "out/one.txt"), "bytes": 3}
     assert record["outputs"]["out/folder"]["sha256"] == digest(tmp_path / "out/folder")
     assert record["inputs"] == {"given.txt": digest(tmp_path / "given.txt")}

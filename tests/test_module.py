@@ -65,7 +65,7 @@ def test_another_workflow_runs_a_rule_of_it(outer):
     needs_package_index()
     snakemake(outer, "--cores", "1")
     assert int((outer / "mine.txt").read_text()) == (outer / WHEEL).stat().st_size
-    assert (outer / f"{WHEEL}.record.json").is_file()
+    assert (outer / f"results/records/{WHEEL}.json").is_file()
 
 
 def test_another_working_directory(tmp_path):

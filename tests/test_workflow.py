@@ -139,7 +139,7 @@ def test_features_and_neighbors(small):
 
 
 def test_records_hold_what_is_there(small):
-    records = sorted(small.rglob("*.record.json"))
+    records = sorted((small / "results/records").rglob("*.json"))
     assert len(records) > 50
     for path in records:
         for name, facts in json.loads(path.read_text())["outputs"].items():

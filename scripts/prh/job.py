@@ -12,15 +12,15 @@ from types import SimpleNamespace
 from tqdm import tqdm
 
 from prh.errors import InputError
-from prh.provenance import RECORD_SUFFIX, record, write_json
+from prh.provenance import RECORDS, record, write_json
 
 
 @contextmanager
 def job(snakemake):
     """Run a script's body; yields a namespace with a temporary path per named output.
 
-    All that is printed goes to the rule's log. When the body ends, the outputs are moved into place and a record is
-    written beside the first one. When it raises, nothing is left behind; an `InputError` becomes one line on the
+    All that is printed goes to the rule's log. When the body ends, the outputs are moved into place and a record,
+    named after the first one, is written. When it raises, nothing is left behind; an `InputError` becomes one line on the
     terminal, anything else a traceback in the log.
     """
     began = time.monotonic()
@@ -39,6 +39,7 @@ def job(snakemake):
             made = record(
                 snakemake.rule, _flat(snakemake.input), finals.values(), params, time.monotonic() - began
             )
+            record_path(first).parent.mkdir(parents=True, exist_ok=True)
             write_json(record_path(first), made)
         except BaseException as error:
             for path in partial.values():
@@ -48,9 +49,8 @@ def job(snakemake):
 
 
 def record_path(artifact):
-    """Where the record of an artifact stands."""
-    artifact = Path(artifact)
-    return artifact.with_name(artifact.name + RECORD_SUFFIX)
+    """Where the record of an artifact stands: not beside it, for it holds times, and folders of results none."""
+    return RECORDS / f"{artifact}.json"
 
 
 def progress(items, what, total=None, unit="it"):

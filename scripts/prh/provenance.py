@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 MANIFEST = "manifest.json"
-RECORD_SUFFIX = ".record.json"
+RECORDS = Path("results/records")
 
 
 def file_digest(path):
