@@ -33,7 +33,12 @@ VOCABULARY = 2000
 SIZES = {
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4},
     "20m": {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 8},
-    "1b": {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 16},
+    "1b": {
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 16,
+    },
 }
 
 
@@ -101,7 +106,9 @@ def measure(given: argparse.Namespace) -> None:
         else torch.cuda.max_memory_allocated() / 2**20
     )
     parameters = sum(value.numel() for name, value in model.named_parameters() if "embed" not in name)
-    print(json.dumps({"start": ready - began, "run": done - ready, "memory": memory, "parameters": parameters}))
+    print(
+        json.dumps({"start": ready - began, "run": done - ready, "memory": memory, "parameters": parameters})
+    )
 
 
 def main() -> None:
@@ -138,7 +145,10 @@ def main() -> None:
         f"{given.captions} captions, {tokens} tokens, median {lengths[len(lengths) // 2]}, longest {lengths[-1]}; "
         f"{given.size}, {given.dtype}, {given.device}, {given.threads} thread(s)"
     )
-    print(f"{'':10}{'start s':>9}{'run s':>9}{'tokens/s':>11}{'peak MB':>9}" + ("  of peak" if given.peak_tflops else ""))
+    print(
+        f"{'':10}{'start s':>9}{'run s':>9}{'tokens/s':>11}{'peak MB':>9}"
+        + ("  of peak" if given.peak_tflops else "")
+    )
     for side, row in found.items():
         rate = tokens / row["run"]
         line = f"{side:10}{row['start']:9.2f}{row['run']:9.2f}{rate:11.0f}{row['memory']:9.0f}"
@@ -148,7 +158,9 @@ def main() -> None:
     norms = np.linalg.norm(features["baseline"], axis=-1)
     apart = np.linalg.norm(features["ours"] - features["baseline"], axis=-1) / norms
     ratio = found["baseline"]["run"] / found["ours"]["run"]
-    print(f"{ratio:.1f} times as fast (target: {TARGET}); features differ by at most {apart.max():.1e} of their length")
+    print(
+        f"{ratio:.1f} times as fast (target: {TARGET}); features differ by at most {apart.max():.1e} of their length"
+    )
 
 
 if __name__ == "__main__":

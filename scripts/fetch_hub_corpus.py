@@ -22,7 +22,9 @@ with job(snakemake) as out:
     def shards():
         """The Parquet files, each downloaded when it is needed."""
         for name in names:
-            wanted = hub.fetch(row["repo"], commit, lambda _paths, name=name: [name], kind="dataset", what=what)
+            wanted = hub.fetch(
+                row["repo"], commit, lambda _paths, name=name: [name], kind="dataset", what=what
+            )
             yield wanted.folder / name
 
     text = first_documents(parquet_texts(shards()), tokenizer.folder, row["tokens"])

@@ -7,7 +7,11 @@ from prh.job import job
 with job(snakemake) as out:
     row = snakemake.params.row
     snapshot = hub.fetch_or_mirror(
-        row["repo"], row["revision"], row["mirror"], kind="dataset", what=f"data set table, row `{row['name']}`"
+        row["repo"],
+        row["revision"],
+        row["mirror"],
+        kind="dataset",
+        what=f"data set table, row `{row['name']}`",
     )
     facts = {"repo": snapshot.repo, "commit": snapshot.commit, "checksums_verified": snapshot.verified}
     files = sorted(snapshot.folder.rglob("*.parquet"))

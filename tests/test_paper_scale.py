@@ -21,7 +21,14 @@ MODELS = {
     for m in LANGUAGE
 }
 MODELS |= {
-    m: {"label": m, "modality": "vision", "init": "pretrained", "family": family, "size_name": size, "parameters": 1}
+    m: {
+        "label": m,
+        "modality": "vision",
+        "init": "pretrained",
+        "family": family,
+        "size_name": size,
+        "parameters": 1,
+    }
     for m, (family, size) in VISION.items()
 }
 SETS = {"small": ["few"], "middle": ["few"], "large": [], "vit_a": ["vits"], "vit_b": ["vits"], "vit_c": []}
@@ -62,7 +69,9 @@ def test_the_grid_is_the_papers(paper):
 
 
 def test_an_unknown_set_is_named(paper):
-    with pytest.raises(InputError, match="no row of the model table is in `set:none`; sets there: language, paper"):
+    with pytest.raises(
+        InputError, match="no row of the model table is in `set:none`; sets there: language, paper"
+    ):
         load(paper | {"models": ["set:none"]})
 
 
@@ -80,7 +89,11 @@ def test_a_hub_row_is_pinned_by_its_revision(paper):
 
 @pytest.mark.parametrize(
     ("column", "value", "message"),
-    [("repo", "llama", "key `repo`"), ("type", "text_encoder", "key `type`"), ("packages", "p", "key `packages`")],
+    [
+        ("repo", "llama", "key `repo`"),
+        ("type", "text_encoder", "key `type`"),
+        ("packages", "p", "key `packages`"),
+    ],
 )
 def test_bad_hub_rows(tmp_path, paper, column, value, message):
     table = pd.read_csv(ROOT / "config/models_paper.tsv", sep="\t", dtype=str, keep_default_na=False)
@@ -213,7 +226,9 @@ def test_five_panels_are_drawn_only_where_all_sizes_are_known():
 def test_revisions_are_pinned(tmp_path):
     table = tmp_path / "models.tsv"
     kept = "b" * 40
-    table.write_text(f"name\trepo\trevision\tgated\tlicence\na\to/a\t\tunknown\tx\nb\to/b\t{kept}\tno\tx\nc\to/c\t\tunknown\tx\n")
+    table.write_text(
+        f"name\trepo\trevision\tgated\tlicence\na\to/a\t\tunknown\tx\nb\to/b\t{kept}\tno\tx\nc\to/c\t\tunknown\tx\n"
+    )
 
     class Api:
         def repo_info(self, repo, repo_type, revision):

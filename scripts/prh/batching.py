@@ -20,7 +20,9 @@ def in_batches(items, size, run, what="extracting"):
             run(part)
         except torch.OutOfMemoryError:
             if len(part) == 1:
-                raise InputError("a single item does not fit into the GPU's memory; use a larger GPU or more") from None
+                raise InputError(
+                    "a single item does not fit into the GPU's memory; use a larger GPU or more"
+                ) from None
             size = len(part) // 2
         else:
             place += len(part)

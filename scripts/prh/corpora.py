@@ -26,7 +26,9 @@ def first_documents(documents, tokenizer_folder, tokens):
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(
+        tokenizer_folder, local_files_only=True, trust_remote_code=False
+    )
     taken, total = [], 0
     for document in progress(documents, "reading", unit="document"):
         taken.append(document)

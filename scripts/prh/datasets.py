@@ -144,7 +144,9 @@ def make_from_parquet(files, caption_index, size, folder, licence, **facts):
                 number = len(rows)
                 texts = [pair["text"]] if isinstance(pair["text"], str) else pair["text"] or []
                 if not (caption_index < len(texts) and (texts[caption_index] or "").strip()):
-                    raise InputError(f"{path.name}: pair {number} has no text at `caption_index` {caption_index}")
+                    raise InputError(
+                        f"{path.name}: pair {number} has no text at `caption_index` {caption_index}"
+                    )
                 name = f"images/{number:05d}.{_format(pair['image']['bytes'], number, path.name)}"
                 (Path(folder) / name).write_bytes(pair["image"]["bytes"])
                 rows.append((f"{number:05d}", name, texts[caption_index], path.name))

@@ -27,7 +27,9 @@ def evaluate(model, tokenizer, tasks, limit=None, batch_size=8, seed=1234):
                 wrapped, tasks=[task], num_fewshot=int(shots), limit=limit, log_samples=False, **seeds
             )
         except KeyError as error:
-            raise InputError(f"task `{task}` is not lm-eval's ({error}); correct `performance.tasks`") from None
+            raise InputError(
+                f"task `{task}` is not lm-eval's ({error}); correct `performance.tasks`"
+            ) from None
         rows.append(_row(task, int(shots), found))
     return rows
 

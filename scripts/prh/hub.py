@@ -83,7 +83,9 @@ def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS,
         except InputError:
             raise
         except Exception as error:  # the clients' transports raise classes that share no narrower base
-            if constants.HF_HUB_OFFLINE and isinstance(error, (LocalEntryNotFoundError, RevisionResolutionError)):
+            if constants.HF_HUB_OFFLINE and isinstance(
+                error, (LocalEntryNotFoundError, RevisionResolutionError)
+            ):
                 raise InputError(
                     f"{where}{repo} at `{revision}` is not complete in the cache {cache()}; unset HF_HUB_OFFLINE to fetch it"
                 ) from None
@@ -173,7 +175,9 @@ def make_safetensors(folder):
         except Exception as error:  # pickle's errors share no base
             raise InputError(f"{path.name}: not plain weights ({str(error).splitlines()[0]})") from None
         name = path.name.replace("pytorch_model", "model").replace(".bin", ".safetensors")
-        tensors = {key: value.clone().contiguous() for key, value in state.items()}  # shared ones are stored twice
+        tensors = {
+            key: value.clone().contiguous() for key, value in state.items()
+        }  # shared ones are stored twice
         save_file(tensors, path.with_name(name), metadata={"format": "pt"})
         names |= dict.fromkeys(tensors, name)
         path.unlink()

@@ -45,7 +45,9 @@ def alignment_by_family(table, models, caption, performance_label):
             axis.set_title(family, pad=46)
         axes[0, 0].set_ylabel(f"alignment ({metric_label(table.name.iloc[0])})")
         axes[0, 0].set_ylim(0, None)
-        sizes = [size for size in SIZES if any(models[m]["size_name"] == size for m in table.model_y.unique())]
+        sizes = [
+            size for size in SIZES if any(models[m]["size_name"] == size for m in table.model_y.unique())
+        ]
         handles = [Line2D([], [], label=s, color=COLOURS[s], marker=MARKERS[s], markersize=4) for s in sizes]
         figure.legend(handles=handles, loc="outside right center", fontsize=7.5, title="ViT size")
         figure.supxlabel(f"{performance_label}\n{caption}", fontsize=8)
@@ -80,7 +82,9 @@ def alignment_vs_downstream(table, models, caption):
                     textcoords="offset points", fontsize=5.5, color="0.35",
                 )  # fmt: skip
             shots = sorted(set(mine.shots.dropna().astype(int)))
-            axis.set(title=measure + (f", {'/'.join(map(str, shots))} shots" if shots else ""), ylabel="score")
+            axis.set(
+                title=measure + (f", {'/'.join(map(str, shots))} shots" if shots else ""), ylabel="score"
+            )
         vision = models[table.model_y.iloc[0]]["label"] if len(table) else "the vision model"
         handles = [
             Line2D([], [], label=family, color=colour, marker="o", linestyle="")

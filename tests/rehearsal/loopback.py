@@ -14,13 +14,17 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LARGE = re.compile(r"\.(safetensors|bin|parquet|model)$|(^|/)tokenizer\.json$")  # served from another origin, as LFS files are
-API = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+?)(?:/(revision|tree|paths-info|refs)(?:/([^/]+)(?:/(.*))?)?)?")
+LARGE = re.compile(
+    r"\.(safetensors|bin|parquet|model)$|(^|/)tokenizer\.json$"
+)  # served from another origin, as LFS files are
+API = re.compile(
+    r"/api/(models|datasets)/([^/]+/[^/]+?)(?:/(revision|tree|paths-info|refs)(?:/([^/]+)(?:/(.*))?)?)?"
+)
 FILE = re.compile(r"/(?:(datasets)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 STORE = re.compile(r"/store/(models|datasets)/(.+)@@([^/]+)/(.+)")
 
@@ -42,7 +46,7 @@ class Fault:
     seconds: float = 0.0
 
 
-@lru_cache(maxsize=None)
+@cache
 def checksums(path, size, changed):
     """Git's and the plain digest of a file: (SHA-1 of the blob, SHA-256)."""
     data = Path(path).read_bytes()
@@ -84,7 +88,9 @@ class Repository:
         blob, sha256 = checksums_of(self.folder / path)
         size = (self.folder / path).stat().st_size
         found = {"type": "file", "oid": blob, "size": size, "path": path}
-        return found | ({"lfs": {"oid": sha256, "size": size, "pointerSize": 134}} if LARGE.search(path) else {})
+        return found | (
+            {"lfs": {"oid": sha256, "size": size, "pointerSize": 134}} if LARGE.search(path) else {}
+        )
 
     def tree(self, below, recursive):
         """What the hub says of the files and folders below a folder."""
@@ -110,15 +116,15 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_arguments):
         """Print nothing."""
 
-    def do_HEAD(self):  # noqa: N802
+    def do_HEAD(self):
         """As the hub."""
         self.answer(b"")
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         """As the hub."""
         self.answer(b"")
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         """As the hub."""
         self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
@@ -156,7 +162,9 @@ class Handler(BaseHTTPRequestHandler):
             path = unquote(found[4])
             self.send(repository, path, {"ETag": f'"{checksums_of(repository.folder / path)[1]}"'})
         elif found := API.fullmatch(url.path):
-            self.api(found[1], found[2], found[3], unquote(found[4] or "main"), unquote(found[5] or ""), url, body)
+            self.api(
+                found[1], found[2], found[3], unquote(found[4] or "main"), unquote(found[5] or ""), url, body
+            )
         elif found := FILE.fullmatch(url.path):
             self.resolve(found[1] or "models", found[2], unquote(found[3]), unquote(found[4]))
         else:
@@ -166,7 +174,9 @@ class Handler(BaseHTTPRequestHandler):
         """The repository, or None after an answer that says what is missing."""
         repository = Repository.at(self.server.root, kind, name, revision)
         if repository is None:
-            self.refuse(401, "RepoNotFound", "Repository not found")  # so the hub answers who is not logged in
+            self.refuse(
+                401, "RepoNotFound", "Repository not found"
+            )  # so the hub answers who is not logged in
         elif repository.folder is None:
             self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
             return None
@@ -190,7 +200,13 @@ class Handler(BaseHTTPRequestHandler):
         else:
             gated = "manual" if (repository.base / "GATED").is_file() else False
             facts = {"id": name, "modelId": name, "sha": repository.commit, "private": False, "gated": gated}
-            facts |= {"disabled": False, "downloads": 0, "likes": 0, "tags": [], "cardData": {"license": "other"}}
+            facts |= {
+                "disabled": False,
+                "downloads": 0,
+                "likes": 0,
+                "tags": [],
+                "cardData": {"license": "other"},
+            }
             facts |= {"lastModified": "2024-05-01T00:00:00.000Z", "createdAt": "2024-01-01T00:00:00.000Z"}
             self.reply(200, facts | {"siblings": [{"rfilename": path} for path in repository.paths]})
 
@@ -242,7 +258,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, code, word, message, headers=None):
         """An error in the hub's form."""
-        self.reply(code, {"error": message}, {"X-Error-Code": word, "X-Error-Message": message, **(headers or {})})
+        self.reply(
+            code, {"error": message}, {"X-Error-Code": word, "X-Error-Message": message, **(headers or {})}
+        )
 
     def reply(self, code, body, headers=None):
         """An answer; what is not bytes goes as JSON."""
@@ -275,7 +293,11 @@ class Hub(ThreadingHTTPServer):
 
     def environment(self, home, **more):
         """Environment variables that lead the clients here, with a cache of their own below `home`."""
-        quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
+        quiet = {
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_XET": "1",
+        }
         limits = {"HF_HUB_ETAG_TIMEOUT": "5", "HF_HUB_DOWNLOAD_TIMEOUT": "5"}
         return {"HF_ENDPOINT": self.address, "HF_HOME": str(home), **quiet, **limits, **more}
 

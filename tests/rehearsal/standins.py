@@ -104,7 +104,9 @@ def language_model(root, name):
 
 
 def _texts():
-    return [text for text, *_ in captions(800, seed=1)] + [f"the quick brown fox, line {i}" for i in range(200)]
+    return [text for text, *_ in captions(800, seed=1)] + [
+        f"the quick brown fox, line {i}" for i in range(200)
+    ]
 
 
 def _byte_tokenizer(path, kind, first, last, pad):
@@ -147,7 +149,12 @@ def _sentencepiece(path):
     )  # fmt: skip
     (path / "texts.txt").unlink()
     (path / "tokenizer.vocab").unlink()
-    config = {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    config = {
+        "tokenizer_class": "LlamaTokenizer",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+    }
     config |= {"add_bos_token": True, "add_eos_token": False}
     (path / "tokenizer_config.json").write_text(json.dumps(config))
 
@@ -160,7 +167,16 @@ def vision_transformer(root, name, size=28):
     arguments = {"depth": BLOCKS, "embed_dim": WIDTH, "num_heads": 4, "img_size": 2 * size}
     torch.manual_seed(sum(map(ord, name)))
     model = timm.create_model(bare, pretrained=False, **arguments)
-    kept = ("num_classes", "mean", "std", "crop_pct", "interpolation", "pool_size", "first_conv", "classifier")
+    kept = (
+        "num_classes",
+        "mean",
+        "std",
+        "crop_pct",
+        "interpolation",
+        "pool_size",
+        "first_conv",
+        "classifier",
+    )
     data = {key: value for key, value in model.pretrained_cfg.items() if key in kept}
     data |= {"input_size": [3, 2 * size, 2 * size], "fixed_input_size": True, "custom_load": False}
     config = {"architecture": bare.split(".")[0], "num_classes": model.num_classes}
@@ -208,19 +224,31 @@ def text(root, name="Skylion007/openwebtext", documents=400):
     lines = _texts()
     draw = random.Random(2)
     for shard in range(2):
-        made = [f"Document {shard}.{i}. " + ". ".join(draw.choices(lines, k=8)) for i in range(documents // 2)]
-        parquet.write_table(pa.table({"text": made}), path / "plain_text" / f"train-{shard:05d}-of-00002.parquet")
+        made = [
+            f"Document {shard}.{i}. " + ". ".join(draw.choices(lines, k=8)) for i in range(documents // 2)
+        ]
+        parquet.write_table(
+            pa.table({"text": made}), path / "plain_text" / f"train-{shard:05d}-of-00002.parquet"
+        )
     (path / "README.md").write_text("---\nlicense: other\n---\nMade-up text.\n")
 
 
 def benchmarks(root, count=12):
     """HellaSwag and GSM8K in their layouts, with made-up questions."""
-    splits = {"openai/gsm8k": ("main", ("train", "test")), "Rowan/hellaswag": ("data", ("train", "validation", "test"))}
+    splits = {
+        "openai/gsm8k": ("main", ("train", "test")),
+        "Rowan/hellaswag": ("data", ("train", "validation", "test")),
+    }
     for name, (below, parts) in splits.items():
         path = folder(root, "datasets", name)
         (path / below).mkdir(exist_ok=True)
         made = [_sum(i) if "gsm8k" in name else _ending(i) for i in range(count)]
-        lines = ["---", "configs:", f"- config_name: {'main' if 'gsm8k' in name else 'default'}", "  data_files:"]
+        lines = [
+            "---",
+            "configs:",
+            f"- config_name: {'main' if 'gsm8k' in name else 'default'}",
+            "  data_files:",
+        ]
         for part in parts:
             parquet.write_table(pa.Table.from_pylist(made), path / below / f"{part}-00000-of-00001.parquet")
             lines += [f"  - split: {part}", f"    path: {below}/{part}-*"]
@@ -236,8 +264,19 @@ def _sum(i):
 def _ending(i):
     context = f"A man stands at sink {i}."
     endings = ["washes a plate.", "flies away. [title] Fly", "eats the sink.", "paints a wall."]
-    facts = {"ind": i, "activity_label": "Washing dishes", "ctx_a": context, "ctx_b": "he", "ctx": f"{context} he"}
-    facts |= {"endings": endings, "source_id": f"activitynet~v_{i}", "split": "train", "split_type": "indomain"}
+    facts = {
+        "ind": i,
+        "activity_label": "Washing dishes",
+        "ctx_a": context,
+        "ctx_b": "he",
+        "ctx": f"{context} he",
+    }
+    facts |= {
+        "endings": endings,
+        "source_id": f"activitynet~v_{i}",
+        "split": "train",
+        "split_type": "indomain",
+    }
     return {**facts, "label": str(i % 4)}
 
 

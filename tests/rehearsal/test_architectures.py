@@ -6,10 +6,10 @@ import os
 import shutil
 
 import pytest
+import standins
 import torch
 from transformers import AutoModelForCausalLM, GPT2Config, OPTConfig
 
-import standins
 from prh import batching, caption_scores, hub, language
 from prh.errors import InputError
 
@@ -24,7 +24,12 @@ ARCHITECTURES = {
 }
 ABSOLUTE = {"GPT-2": GPT2Config(vocab_size=512, n_embd=32, n_layer=3, n_head=4)}
 ABSOLUTE["OPT"] = OPTConfig(
-    vocab_size=512, hidden_size=32, num_hidden_layers=3, ffn_dim=64, num_attention_heads=4, word_embed_proj_dim=32
+    vocab_size=512,
+    hidden_size=32,
+    num_hidden_layers=3,
+    ffn_dim=64,
+    num_attention_heads=4,
+    word_embed_proj_dim=32,
 )
 CAPTIONS = [text for text, *_ in standins.captions(10)]
 CAPTIONS += [CAPTIONS[0] + ", " + CAPTIONS[1], "a", "picture " * 30]
@@ -140,7 +145,9 @@ def test_spread_over_devices(folder):
     model, tokenizer = language.load(folder("LLaMA"), "text_encoder", gpus=2)
     plain, _ = language.load(folder("LLaMA"), "text_encoder")
     spread = language.extract_features(model, tokenizer, CAPTIONS, 4, model.device)
-    for one, other in zip(spread.values(), language.extract_features(plain, tokenizer, CAPTIONS, 4).values(), strict=True):
+    for one, other in zip(
+        spread.values(), language.extract_features(plain, tokenizer, CAPTIONS, 4).values(), strict=True
+    ):
         torch.testing.assert_close(one, other)
 
 

@@ -8,9 +8,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from loopback import Fault, Hub
 
 from conftest import ROOT
-from loopback import Fault, Hub
 
 WEIGHTS = os.urandom(200_000)
 FETCH = """
@@ -48,7 +48,9 @@ def served(tmp_path):
     def run(call="fetch('org/model', 'main', hub.model_files, pause=0.01)", **variables):
         environment = {**clean, **hub.environment(tmp_path / "home", **variables)}
         code = FETCH.format(scripts=str(ROOT / "scripts"), call=call)
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+        )
         lines = done.stdout.splitlines()
         assert len(lines) == 1, done.stdout + done.stderr
         return SimpleNamespace(ok=done.returncode == 0, said=lines[0], log=done.stderr)
@@ -99,7 +101,9 @@ def test_a_passing_fault_is_survived(served, fault):
 def test_a_cut_off_body_goes_on_where_it_ended(served):
     served.hub.faults.append(Fault("cut", "store", bytes=50_000))
     assert weights(served.fetch()) == WEIGHTS
-    assert any(span and span.startswith("bytes=") and span != "bytes=0-" for _, _, span in served.hub.requests)
+    assert any(
+        span and span.startswith("bytes=") and span != "bytes=0-" for _, _, span in served.hub.requests
+    )
 
 
 def test_damage_that_does_not_pass_is_refused(served):

@@ -6,16 +6,15 @@ that this needs (timm, lm-eval) and runs it: about half an hour on two cores.
 
 import os
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-import yaml
-
 import standins
-from conftest import ROOT, SNAKEMAKE
+import yaml
 from loopback import Hub
+
+from conftest import ROOT, SNAKEMAKE
 from prh.features import read_features
 
 pytestmark = pytest.mark.slow
@@ -46,7 +45,9 @@ def tables(folder):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A loopback hub with all stand-ins, and a function that runs the workflow against it."""
-    pytest.importorskip("timm", reason="timm has an environment of its own: make rehearse", exc_type=ImportError)
+    pytest.importorskip(
+        "timm", reason="timm has an environment of its own: make rehearse", exc_type=ImportError
+    )
     pytest.importorskip("lm_eval", reason="lm-eval has an environment of its own: make rehearse")
     root = tmp_path_factory.mktemp("paper")
     standins.everything(root / "hub")
@@ -60,7 +61,9 @@ def served(tmp_path_factory):
         configs = [str(ROOT / "config/paper.yaml"), str(folder / "rehearsal.yaml")]
         command = [*SNAKEMAKE, "--directory", str(folder), "--configfile", *configs, *arguments]
         environment = {**clean, **hub.environment(root / "home", OMP_NUM_THREADS="1", **variables)}
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=5400)
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=5400
+        )
 
     yield SimpleNamespace(hub=hub, folder=folder, run=run)
     hub.close()
@@ -69,7 +72,9 @@ def served(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(served):
     """First a run without a token, which the gated models do not take; then one with it."""
-    first = served.run("--cores", "2", "--keep-going", "--", "results/data/wit_1024", *features("gemma-2b", "bloomz-560m"))
+    first = served.run(
+        "--cores", "2", "--keep-going", "--", "results/data/wit_1024", *features("gemma-2b", "bloomz-560m")
+    )
     second = served.run("--cores", "2", HF_TOKEN="hf_token")
     assert second.returncode == 0, (second.stdout + second.stderr)[-8000:]
     return SimpleNamespace(**vars(served), first=first)
@@ -113,7 +118,12 @@ def test_tables(finished):
 
 def test_figures(finished):
     names = {path.stem for path in (finished.folder / "figures").glob("*.pdf")}
-    assert names >= {"alignment_vs_performance", "alignment_vs_downstream", "reproduced_vs_published", "cknna_by_k"}
+    assert names >= {
+        "alignment_vs_performance",
+        "alignment_vs_downstream",
+        "reproduced_vs_published",
+        "cknna_by_k",
+    }
     assert len(names) == 10
     compared = pd.read_csv(finished.folder / "figures/reproduced_vs_published.csv")
     missing = compared[compared.ours.isna()]
