@@ -159,7 +159,9 @@ rule evaluate_downstream:
         "../scripts/evaluate_downstream.py"
 
 
-CAPTION_SCORES = [f"results/captions/{DATASETS[0]}/{m}.json" for m in CAUSAL if CONFIG["performance"]["captions"]]
+CAPTION_SCORES = [
+    f"results/captions/{DATASETS[0]}/{m}.json" for m in CAUSAL if CONFIG["performance"]["captions"]
+]
 
 
 rule tabulate_downstream:

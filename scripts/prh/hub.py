@@ -47,6 +47,10 @@ class _DamagedError(Exception):
     """A file's checksum is not the hub's."""
 
 
+# What may be better at the next attempt; the last is the base of all that the client's transport raises.
+PASSING = (OSError, RevisionResolutionError, _DamagedError, HfHubHTTPError.__bases__[0])
+
+
 def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS, pause=PAUSE):
     """The files of a repository at a revision, as a `Snapshot` in the cache.
 
@@ -80,16 +84,14 @@ def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS,
             raise InputError(
                 f"{where}{repo} has no revision `{revision}`; correct the column `revision`"
             ) from None
-        except InputError:
-            raise
-        except Exception as error:  # the clients' transports raise classes that share no narrower base
+        except PASSING as error:
             if constants.HF_HUB_OFFLINE and isinstance(
                 error, (LocalEntryNotFoundError, RevisionResolutionError)
             ):
                 raise InputError(
                     f"{where}{repo} at `{revision}` is not complete in the cache {cache()}; unset HF_HUB_OFFLINE to fetch it"
                 ) from None
-            reason = f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
+            reason = f"{type(error).__name__.lstrip('_')}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
             code = error.response.status_code if isinstance(error, HfHubHTTPError) else None
             if code in (401, 403):
                 raise InputError(
@@ -222,7 +224,7 @@ def _fetch(repo, revision, choose, kind):
     if constants.HF_HUB_OFFLINE:
         print(f"{repo}: offline, checksums not verified", file=sys.stderr, flush=True)
         return Snapshot(found, repo, commit, verified=False)
-    damaged = [mismatch.path for mismatch in api.verify_repo_checksums(repo, **options).mismatches]
+    damaged = [mismatch["path"] for mismatch in api.verify_repo_checksums(repo, **options).mismatches]
     for path in damaged:
         (found / path).resolve().unlink()
         (found / path).unlink(missing_ok=True)
