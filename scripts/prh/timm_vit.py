@@ -45,6 +45,7 @@ def extract_features(model, transform, paths, batch_size):
                 images.to(parameter.device, parameter.dtype),
                 norm=False,
                 return_prefix_tokens=True,
+                output_fmt="NLC",
                 intermediates_only=True,
             )
         pooled = {f"block{i}": prefix[:, 0] for i, (_, prefix) in enumerate(blocks, start=1)}

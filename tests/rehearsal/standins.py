@@ -159,12 +159,12 @@ def _sentencepiece(path):
     (path / "tokenizer_config.json").write_text(json.dumps(config))
 
 
-def vision_transformer(root, name, size=28):
+def vision_transformer(root, name, size=112):
     """A ViT under its own id: two blocks of width 32, by the model arguments that the hub's config.json may have."""
     import timm
 
     bare = name.removeprefix("timm/")
-    arguments = {"depth": BLOCKS, "embed_dim": WIDTH, "num_heads": 4, "img_size": 2 * size}
+    arguments = {"depth": BLOCKS, "embed_dim": WIDTH, "num_heads": 4, "img_size": size}
     torch.manual_seed(sum(map(ord, name)))
     model = timm.create_model(bare, pretrained=False, **arguments)
     kept = (
@@ -178,7 +178,7 @@ def vision_transformer(root, name, size=28):
         "classifier",
     )
     data = {key: value for key, value in model.pretrained_cfg.items() if key in kept}
-    data |= {"input_size": [3, 2 * size, 2 * size], "fixed_input_size": True, "custom_load": False}
+    data |= {"input_size": [3, size, size], "fixed_input_size": True, "custom_load": False}
     config = {"architecture": bare.split(".")[0], "num_classes": model.num_classes}
     config |= {"num_features": model.num_features, "global_pool": model.global_pool, "model_args": arguments}
     path = folder(root, "models", name)
