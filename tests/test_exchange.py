@@ -53,19 +53,6 @@ def test_its_files_pass_the_audit(crates):
     ] == []
 
 
-def test_a_validator_accepts_it(crates):
-    services = pytest.importorskip("rocrate_validator.services")
-    from rocrate_validator.models import Severity, ValidationSettings
-
-    settings = ValidationSettings(
-        rocrate_uri=str(crates / "small"),
-        profile_identifier="workflow-run-crate",
-        requirement_severity=Severity.REQUIRED,
-    )
-    result = services.validate(settings)
-    assert not result.has_issues(), [issue.message for issue in result.get_issues()]
-
-
 def test_a_run_starts_from_it(small, crates, tmp_path):
     """Features and data come from the crate: no model is fetched, and the tables are the same."""
     for name in ("config.yaml", "datasets.tsv", "corpora.tsv"):

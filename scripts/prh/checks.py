@@ -18,10 +18,10 @@ from PIL import Image
 from safetensors import safe_open
 from scipy import stats
 
-from prh import plain
 from prh.catalogue import METRICS
 from prh.features import read_features
 from prh.neighbors import read_index
+from prh.plain import step_up
 from prh.provenance import MANIFEST, read_manifest, tree_files
 from prh.tables import ALIGNMENT, CORRELATION, PAIR, PERFORMANCE, best_layer_pairs, read_table
 
@@ -245,7 +245,7 @@ def _alignment_table(run, artifact):
     if (table.q_value < table.p_value - ROUNDING).any():
         yield "a q-value is below its p-value"
     for _, group in table.dropna(subset="p_value").groupby(["dataset", "metric", "k"], dropna=False):
-        if not np.allclose(group.q_value, plain.step_up(group.p_value)):
+        if not np.allclose(group.q_value, step_up(group.p_value)):
             yield f"q-values of {group.metric.iloc[0]} are not the Benjamini-Hochberg ones of its p-values"
     sources = [source for source in run.inputs(artifact) if run.path(source).is_file()]
     tiles = [source for source in sources if kind_of(source) == "alignment"]

@@ -57,7 +57,7 @@ def export(folder, workflow, config, path, title, large=False):
     records = {path: read_record(path) for path in sorted((folder / RECORDS).rglob("*.json"))}
     if not records:
         raise InputError(f"{folder}: has no records; run the workflow first")
-    crate = ROCrate(gen_preview=False)
+    crate = ROCrate(gen_preview=False, version="1.1")  # which the profile builds on
     crate.name, crate.description = (
         title,
         "A run of a workflow that reproduces the Platonic Representation Hypothesis",
@@ -73,11 +73,7 @@ def export(folder, workflow, config, path, title, large=False):
     )
     crate.metadata.extra_contexts.append(CONTEXT)
     crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
-    profiles = [_profile(crate, PROFILE + name, name) for name in PROFILES]
-    profiles.append(
-        _profile(crate, "https://w3id.org/workflowhub/workflow-ro-crate/1.0", "workflow-ro-crate/1.0")
-    )
-    crate.root_dataset["conformsTo"] = profiles
+    crate.root_dataset["conformsTo"] = [_profile(crate, PROFILE + name, name) for name in PROFILES]
     main = crate.add_workflow(workflow / "Snakefile", "Snakefile", main=True, lang="snakemake", gen_cwl=False)
     main["name"] = "The Platonic Representation Hypothesis, reproduced"
     for name in CODE[1:]:

@@ -14,11 +14,11 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from prh import plain
 from prh.catalogue import METRICS
 from prh.checks import kind_of
 from prh.features import read_features
 from prh.neighbors import read_index
+from prh.plain import null_of_mutual_knn, score, tail
 
 ITEMS = 2  # items whose features, and rows whose neighbours, are made again
 FEATURE_TOLERANCE = 2e-3  # of the row's norm; float32 through a whole network, in batches of another size
@@ -152,9 +152,9 @@ def _alignment(run, artifact, rng):
         widths = None
         if name == "svcca":
             widths = [min(_layers(run, artifact, model).widths) for model in (row.model_x, row.model_y)]
-        again = [plain.score(name, k, x, y, ids_x, ids_y, widths)]
+        again = [score(name, k, x, y, ids_x, ids_y, widths)]
         if spec.symmetric:
-            again.append(plain.score(name, k, y, x, ids_y, ids_x, widths and widths[::-1]))
+            again.append(score(name, k, y, x, ids_y, ids_x, widths and widths[::-1]))
         off = max(abs(value - row.score) for value in again)
         worst = max(worst, off)
         if not off <= TOLERANCE[spec.family]:
@@ -205,12 +205,10 @@ def _calibration(run, artifact, rng):
     x, y, k = tables[row.model_x], tables[row.model_y], int(row.k)
     generator = torch.Generator().manual_seed(params["seed"])
     orders = [torch.randperm(x.shape[1], generator=generator).numpy() for _ in range(params["permutations"])]
-    best = plain.null_of_mutual_knn(x, y, k, [np.arange(x.shape[1])])[0]
-    null = plain.null_of_mutual_knn(x, y, k, orders)
+    best = null_of_mutual_knn(x, y, k, [np.arange(x.shape[1])])[0]
+    null = null_of_mutual_knn(x, y, k, orders)
     reasons = []
-    for column, value in zip(
-        ("null_mean", "tau", "p_value"), plain.tail(best, null, params["alpha"]), strict=True
-    ):
+    for column, value in zip(("null_mean", "tau", "p_value"), tail(best, null, params["alpha"]), strict=True):
         if not math.isclose(getattr(row, column), value, abs_tol=1e-9):
             reasons.append(
                 f"{column} of {row.model_x}, {row.model_y} is {getattr(row, column)}, made again {value}"
