@@ -8,9 +8,12 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce audit crate import test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce audit crate import paper rehearse pin-revisions test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
+	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
+	@echo "make rehearse    the same on two cores, with stand-ins from a loopback hub (half an hour)"
+	@echo "make pin-revisions  write the hub's present commits, licences and gates into config/models_paper.tsv and corpora.tsv"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
 	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
@@ -31,6 +34,11 @@ help:
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-test.txt
 	touch $@
 
+.venv-paper/run: requirements-paper.txt
+	test -x .venv-paper/bin/python || $(PYTHON) -m venv .venv-paper
+	.venv-paper/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-paper.txt
+	touch $@
+
 reproduce: .venv/run
 	$(BIN)/snakemake --cores $(CORES)
 
@@ -42,6 +50,15 @@ crate: .venv/run
 
 import: .venv/run
 	$(BIN)/python scripts/exchange.py $(FROM)
+
+paper: .venv-paper/run
+	.venv-paper/bin/snakemake --cores $(CORES) --configfile config/paper.yaml
+
+rehearse: .venv-paper/run
+	.venv-paper/bin/python -m pytest tests/rehearsal
+
+pin-revisions: .venv/run
+	PYTHONPATH=scripts $(BIN)/python -m prh.pins config/models_paper.tsv config/corpora.tsv
 
 check: .venv/test
 	$(BIN)/ruff check .
@@ -67,6 +84,10 @@ pins:
 	.venv/pins/bin/python -m pip freeze --all | sed 's/+cpu//' > requirements.txt
 	.venv/pins/bin/python -m pip install --quiet -r requirements-test.in
 	(echo "-r requirements.txt"; .venv/pins/bin/python -m pip freeze --all | sed 's/+cpu//' | grep -vxFf requirements.txt) > requirements-test.txt
+	rm -rf .venv/pins && $(PYTHON) -m venv .venv/pins
+	(grep -v '^torch==' requirements.in; cat requirements-paper.in) > .venv/pins/paper.in
+	.venv/pins/bin/python -m pip install --quiet -r .venv/pins/paper.in
+	.venv/pins/bin/python -m pip freeze --all | sed 's/+.*//' > requirements-paper.txt
 	rm -rf .venv/pins
 
 clean:

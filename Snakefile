@@ -18,6 +18,7 @@ include: "rules/features.smk"
 include: "rules/alignment.smk"
 include: "rules/performance.smk"
 include: "rules/figures.smk"
+include: "rules/paper.smk"
 include: "rules/report.smk"
 include: "rules/page.smk"
 include: "rules/audit.smk"
@@ -31,6 +32,9 @@ localrules:
     tables,
     figures,
     fetch_package,
+    fetch_hub_model,
+    fetch_hub_dataset,
+    fetch_hub_corpus,
 
 
 rule all:

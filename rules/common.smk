@@ -44,6 +44,11 @@ DATASETS = CONFIG["datasets"]
 CORPUS = CONFIG["performance"]["corpus"]
 METRICS_USED = SETUP.metrics("alignment")
 CALIBRATED = SETUP.metrics("calibration")
+# What comes from the model hub, and what from packages or a folder.
+HUB_MODELS = [name for name in MODELS if SETUP.models[name].repo]
+HUB_DATASETS = [name for name in DATASETS if SETUP.datasets[name].repo]
+HUB_CORPORA = [CORPUS] if SETUP.corpora[CORPUS].repo else []
+TIMM = SETUP.chosen(type="timm_vit")
 # As many neighbours as the metrics that are content with neighbour tables need.
 K_MAX = max([k for m, ks in METRICS_USED.items() for k in ks if METRICS[m].family == "neighbors"], default=10)
 # How features become what is compared: the same wherever they are read.
@@ -52,6 +57,11 @@ PREPARATION = {
     "concatenate": CONFIG["alignment"]["concatenate_layers"],
     "device": CONFIG["device"],
 }
+
+
+def only(names, but=()):
+    """Wildcard constraint: one of these names, without some; with none left it matches nothing."""
+    return "|".join(name for name in names if name not in but) or "(?!)"
 
 
 wildcard_constraints:
@@ -69,7 +79,9 @@ def code(script):
 
 WILDCARD = {"datasets": "dataset", "models": "model", "corpora": "corpus"}
 # Columns of the model table that say what a job needs and not what it computes: a change of theirs re-runs nothing.
-NEEDS = ("memory_gb", "gpus", "minutes")
+NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "gated")
+# Columns for rows of the hub: left out of other rows, whose results are then what they were without them.
+FOR_THE_HUB = ("repo", "mirror", "caption_index", "dtype", "quantisation", "files", "tokens", "tokenizer")
 
 
 def row(table):
@@ -77,7 +89,8 @@ def row(table):
 
     def facts(wildcards):
         found = getattr(SETUP, table)[wildcards[WILDCARD[table]]]
-        columns = {column: value for column, value in vars(found).items() if column not in NEEDS}
+        unused = NEEDS if found.repo else NEEDS + FOR_THE_HUB
+        columns = {column: value for column, value in vars(found).items() if column not in unused}
         return {**columns, "revision": configuration.revision_of(found, SETUP.packages)}
 
     return facts
@@ -140,6 +153,12 @@ def gpus_of_model(wildcards):
 
 
 RUNNING_A_MODEL = {"mem_mb": memory_of_model, "runtime": minutes_of_model, "gpu": gpus_of_model}
+
+
+def weights(wildcards):
+    """How a language model's weights are loaded, where its row says so: type, quantisation."""
+    model = SETUP.models[wildcards.model]
+    return {column: getattr(model, column) for column in ("dtype", "quantisation") if getattr(model, column)}
 
 
 def memory_of_features(wildcards, attempt):
@@ -224,6 +243,8 @@ FIGURE_NAMES += ["layer_alignment"] if CONFIG["figures"]["layer_pairs"] else []
 FIGURE_NAMES += ["metric_agreement"] if len(CONFIG["alignment"]["metrics"]) > 1 else []
 FIGURE_NAMES += ["cknna_by_k"] if any(METRICS[metric].family == "cknna" for metric in METRICS_USED) else []
 FIGURE_NAMES += ["raw_vs_calibrated"] if CALIBRATED else []
+FIGURE_NAMES += ["alignment_vs_downstream"] if CONFIG["figures"]["downstream_vision"] else []
+FIGURE_NAMES += ["reproduced_vs_published"] if CONFIG["figures"]["published"] else []
 FOLDERS = {f"{name}/" if i else "": name for i, name in enumerate(DATASETS)}
 
 
@@ -244,9 +265,15 @@ def caption(wildcards):
 
 
 def labels(_wildcards):
-    """What figures need to know of the models: label, modality, family, init."""
+    """What figures need to know of the models: label, modality, family, size, init."""
     columns = ("label", "modality", "family", "init", "parameters")
-    return {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in MODELS}
+    found = {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in MODELS}
+    for name, facts in found.items():
+        if SETUP.models[name].size_name:
+            facts["size_name"] = SETUP.models[name].size_name
+        if SETUP.models[name].quantisation:
+            facts["label"] += f" ({SETUP.models[name].quantisation})"
+    return found
 
 
 LAYER_PAIRS = [sorted(pair, key=POSITION.get) for pair in CONFIG["figures"]["layer_pairs"]]
@@ -265,3 +292,28 @@ FIGURE_PARAMS = {
     "caption": caption,
     "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
 }
+
+
+# The page of a run.
+
+# As many models as a page can show and a phone can open; the tables and figures have all.
+SHOWN = LANGUAGE[:20] + VISION[:20]
+
+
+def shown(dataset):
+    """What the page shows of a data set: where it lies, the main metric's tiles, neighbours, and figures."""
+    held = {POSITION[name] // BLOCK for name in SHOWN}
+    folder = next(folder for folder, name in FOLDERS.items() if name == dataset)
+    return {
+        "label": SETUP.datasets[dataset].label,
+        "folder": f"results/data/{dataset}",
+        "tiles": [path for path in tiles(dataset, METRIC) if {*map(int, Path(path).stem.split("-"))} <= held],
+        "neighbors": [f"results/neighbors/{dataset}/{model}.safetensors" for model in SHOWN],
+        "figures": [f"figures/{folder}{name}.png" for name in FIGURE_NAMES],
+    }
+
+
+def all_shown(key):
+    """That part of it of all data sets, as one list."""
+    found = [shown(dataset)[key] for dataset in DATASETS]
+    return [path for part in found for path in (part if isinstance(part, list) else [part])]

@@ -31,6 +31,8 @@ rule fetch_dataset:
         "results/logs/fetch_dataset/{dataset}.log",
     benchmark:
         "results/benchmarks/fetch_dataset/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=only(DATASETS, but=HUB_DATASETS),
     conda:
         "../envs/dataset.yaml"
     params:
@@ -53,6 +55,8 @@ rule fetch_corpus:
         "results/logs/fetch_corpus/{corpus}.log",
     benchmark:
         "results/benchmarks/fetch_corpus/{corpus}.tsv"
+    wildcard_constraints:
+        corpus=only([CORPUS], but=HUB_CORPORA),
     priority: 4
     conda:
         "../envs/language.yaml"
@@ -76,7 +80,7 @@ rule fetch_language_model:
     benchmark:
         "results/benchmarks/fetch_model/{model}.tsv"
     wildcard_constraints:
-        model="|".join(LANGUAGE),
+        model=only(LANGUAGE, but=HUB_MODELS),
     priority: 4  # the longest chain begins here: two language models are scored for minutes
     conda:
         "../envs/language.yaml"
@@ -103,7 +107,7 @@ rule fetch_vision_model:
     benchmark:
         "results/benchmarks/fetch_model/{model}.tsv"
     wildcard_constraints:
-        model="|".join(VISION),
+        model=only(VISION, but=HUB_MODELS),
     conda:
         "../envs/vision.yaml"
     resources:

@@ -23,6 +23,8 @@ rule extract_language_features:
     params:
         row=row("models"),
         batch=CONFIG["features"]["language_batch"],
+        options={key: CONFIG["features"][key] for key in ("mode", "pooling", "prompt")},
+        weights=weights,
         device=CONFIG["device"],
         code=code("extract_language_features"),
     message:
@@ -43,7 +45,7 @@ rule extract_vision_features:
     benchmark:
         "results/benchmarks/extract_features/{dataset}/{model}.tsv"
     wildcard_constraints:
-        model="|".join(VISION),
+        model=only(VISION, but=TIMM),
     priority: 2
     conda:
         "../envs/vision.yaml"

@@ -21,6 +21,7 @@ rule score_language_model:
     params:
         window=CONFIG["performance"]["window"],
         stride=CONFIG["performance"]["stride"],
+        weights=weights,
         device=CONFIG["device"],
         code=code("score_language_model"),
     message:

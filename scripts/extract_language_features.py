@@ -5,11 +5,18 @@ from prh.features import check_layers, describe, write_features
 from prh.job import job, use_threads
 from prh.language import extract_features, load
 
+POOLING = {"mean": "mean over valid tokens", "last": "last token"}
+USUAL = {"mode": "robust", "prompt": None}  # not mentioned in the metadata
+
 with job(snakemake) as out:
     params = snakemake.params
     use_threads(snakemake.threads)
     captions = read_captions(snakemake.input.dataset).caption.tolist()
-    model, tokenizer = load(snakemake.input.model, "text_encoder", params.device)
-    layers = extract_features(model, tokenizer, captions, params.batch, params.device)
+    model, tokenizer = load(
+        snakemake.input.model, "text_encoder", params.device, **params.weights, gpus=snakemake.resources.gpu
+    )
+    layers = extract_features(model, tokenizer, captions, params.batch or 256, model.device, **params.options)
     check_layers(layers, params.row)
-    write_features(out.features, layers, describe(params.row, "mean over valid tokens", **snakemake.input))
+    metadata = describe(params.row, POOLING[params.options["pooling"]], **snakemake.input)
+    metadata |= {key: params.options[key] for key in USUAL if params.options[key] != USUAL[key]}
+    write_features(out.features, layers, metadata | params.weights)

@@ -1,6 +1,7 @@
-"""Figure 3 of the paper: alignment over language-model performance."""
+"""Figure 3 of the paper: alignment over language-model performance; in the paper's panels where the ViTs have sizes."""
 
 from prh.job import job
+from prh.paper_plots import alignment_by_family, has_sizes
 from prh.plots import alignment_vs_performance, save
 from prh.tables import across, read_table
 
@@ -10,7 +11,8 @@ with job(snakemake) as out:
         read_table(snakemake.input.alignment), params.dataset, read_table(snakemake.input.performance)
     )
     table = table[table.name == params.metric]
-    figure = alignment_vs_performance(table, params.models, params.caption, params.performance_label)
+    draw = alignment_by_family if has_sizes(table, params.models) else alignment_vs_performance
+    figure = draw(table, params.models, params.caption, params.performance_label)
     save(
         figure,
         table[["dataset", "metric", "k", "model_x", "model_y", "bits_per_byte", "score", "chance"]],

@@ -10,8 +10,11 @@ from prh.provenance import write_json
 with job(snakemake) as out:
     params = snakemake.params
     use_threads(snakemake.threads)
-    model, tokenizer = load(snakemake.input.model, "causal_lm", params.device)
+    model, tokenizer = load(
+        snakemake.input.model, "causal_lm", params.device, **params.weights, gpus=snakemake.resources.gpu
+    )
     text = read_text(snakemake.input.text)
-    score = bits_per_byte(model, tokenizer, text, params.window, params.stride, params.device)
+    score = bits_per_byte(model, tokenizer, text, params.window, params.stride, model.device)
     names = {"model": snakemake.wildcards.model, "corpus": snakemake.wildcards.corpus}
-    write_json(out.score, {**names, "window": params.window, "stride": params.stride, **asdict(score)})
+    settings = {**params.weights, "window": params.window, "stride": params.stride}
+    write_json(out.score, {**names, **settings, **asdict(score)})

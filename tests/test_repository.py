@@ -50,9 +50,8 @@ def test_every_rule_is_complete():
                 continue
             scripts.add(script[1])
             parts = ["log:", "conda:", "message:", f'code=code("{script[1]}")']
-            parts += ["benchmark:"] * (
-                "output:" in body
-            )  # a rule that makes nothing runs whenever it is asked for
+            # a rule that makes nothing runs whenever it is asked for
+            parts += ["benchmark:"] * ("output:" in body)
             for part in parts:
                 assert part in body, f"rule {name} has no {part}"
     assert scripts == {path.stem for path in (ROOT / "scripts").glob("*.py")}

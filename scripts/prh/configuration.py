@@ -67,6 +67,7 @@ def load(config, schemas, find, source="config/config.yaml"):
     for name in TABLES:
         path = config["tables"][name]
         tables[name] = read_table(find(path), _schema(schemas, name), path)
+    config["models"] = _with_sets_expanded(config["models"], tables["models"], source)
     configuration = Configuration(config=config, **tables)
     _check_names(configuration, source)
     _check_metrics(configuration, source)
@@ -122,8 +123,25 @@ def packages_of(row, packages, source="config"):
 
 
 def revision_of(row, packages, source="config"):
-    """What pins a table's row: its packages with their versions."""
+    """What pins a table's row: its packages with their versions, or its repository's revision."""
+    if row.repo:
+        return row.revision or "main"
     return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
+
+
+def _with_sets_expanded(names, rows, source):
+    """The config's model names, `set:NAME` replaced by the rows that have NAME in their column `sets`."""
+    found = []
+    for name in names:
+        members = [row.name for row in rows.values() if name.removeprefix("set:") in row.sets.split()]
+        if name.startswith("set:") and not members:
+            known = sorted({word for row in rows.values() for word in row.sets.split()})
+            raise InputError(
+                f"{source}: key `models`: no row of the model table is in `{name}`; sets there: "
+                f"{', '.join(known) or 'none'}"
+            )
+        found += members if name.startswith("set:") else [name]
+    return list(dict.fromkeys(found))
 
 
 def _schema(folder, name):
@@ -216,6 +234,11 @@ def _check_names(configuration, source):
                 raise InputError(
                     f"{source}: key `figures.layer_pairs`: `{name}` is not among the config's models"
                 )
+    vision = config["figures"]["downstream_vision"]
+    if vision is not None and vision not in configuration.chosen("vision"):
+        raise InputError(
+            f"{source}: key `figures.downstream_vision`: `{vision}` is not among the config's vision models"
+        )
     for modality in ("language", "vision"):
         if not configuration.chosen(modality):
             raise InputError(f"{source}: key `models`: at least one {modality} model is needed")

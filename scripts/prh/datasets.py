@@ -121,6 +121,50 @@ def make_from_folder(source, size, seed, folder, licence):
     _finish(folder, rows, f"Images and captions: {licence}.\n", licence=licence, kind="folder", seed=seed)
 
 
+def make_from_parquet(files, caption_index, size, folder, licence, **facts):
+    """Take image-caption pairs from Parquet files with the columns image (its bytes) and text (a list of texts, or one).
+
+    Images are stored as they come. size: so many pairs there must be; None takes what there is.
+
+    Raises
+    ------
+    InputError: another number of pairs, a missing column, no text at `caption_index`, an image that cannot be read.
+
+    """
+    from pyarrow.parquet import ParquetFile
+
+    (Path(folder) / "images").mkdir(parents=True)
+    rows = []
+    for path in files:
+        missing = {"image", "text"} - set(ParquetFile(path).schema_arrow.names)
+        if missing:
+            raise InputError(f"{path.name}: column `{min(missing)}` is missing; needed: image, text")
+        for batch in ParquetFile(path).iter_batches(64, columns=["image", "text"]):
+            for pair in batch.to_pylist():
+                number = len(rows)
+                texts = [pair["text"]] if isinstance(pair["text"], str) else pair["text"] or []
+                if not (caption_index < len(texts) and (texts[caption_index] or "").strip()):
+                    raise InputError(
+                        f"{path.name}: pair {number} has no text at `caption_index` {caption_index}"
+                    )
+                name = f"images/{number:05d}.{_format(pair['image']['bytes'], number, path.name)}"
+                (Path(folder) / name).write_bytes(pair["image"]["bytes"])
+                rows.append((f"{number:05d}", name, texts[caption_index], path.name))
+    if size is not None and len(rows) != size:
+        raise InputError(f"the data set has {len(rows)} pairs, not {size}; correct `revision` or `size`")
+    _finish(folder, rows, f"Images and captions: {licence}.\n", licence=licence, kind="hub", **facts)
+
+
+def _format(data, number, source):
+    """File ending of an image, which must be readable to its end."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return image.format.lower()
+    except (UnidentifiedImageError, OSError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
+        raise InputError(f"{source}: image {number} is not readable ({error})") from None
+
+
 def read_image(path):
     """An image file as RGB; transparency becomes white."""
     try:

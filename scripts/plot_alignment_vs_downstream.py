@@ -1,0 +1,18 @@
+"""Figure 4 of the paper: benchmark scores over alignment with one vision model."""
+
+from prh.job import job
+from prh.paper_plots import alignment_vs_downstream
+from prh.plots import save
+from prh.published import OF_CAPTIONS
+from prh.tables import across, read_table
+
+with job(snakemake) as out:
+    params = snakemake.params
+    table = across(read_table(snakemake.input.alignment), params.dataset)
+    table = table[(table.name == params.metric) & (table.model_y == params.vision)]
+    scores = read_table(snakemake.input.downstream)
+    scores = scores[~scores.measure.isin(OF_CAPTIONS)].drop(columns="documents")
+    table = table[["dataset", "name", "model_x", "model_y", "score"]].merge(
+        scores, left_on="model_x", right_on="model"
+    )
+    save(alignment_vs_downstream(table, params.models, params.caption), table, out)

@@ -1,0 +1,20 @@
+"""Bits per byte of one causal language model on the captions of a data set."""
+
+from dataclasses import asdict
+
+from prh.caption_scores import caption_bits_per_byte
+from prh.datasets import read_captions
+from prh.job import job, use_threads
+from prh.language import load
+from prh.provenance import write_json
+
+with job(snakemake) as out:
+    params = snakemake.params
+    use_threads(snakemake.threads)
+    captions = read_captions(snakemake.input.dataset).caption.tolist()
+    model, tokenizer = load(
+        snakemake.input.model, "causal_lm", params.device, **params.weights, gpus=snakemake.resources.gpu
+    )
+    score = caption_bits_per_byte(model, tokenizer, captions, params.batch or 64, model.device)
+    names = {"model": snakemake.wildcards.model, "dataset": snakemake.wildcards.dataset}
+    write_json(out.score, {**names, **params.weights, **asdict(score)})

@@ -1,0 +1,296 @@
+"""Tiny stand-ins with random weights, under the paper's own ids and in the layouts of the hub.
+
+    python tests/rehearsal/standins.py ROOT      everything that config/paper.yaml asks for; needs timm
+
+Each model has three layers of width 32 (ViTs: two blocks), drawn from one seed; texts and pictures are made up.
+"""
+
+import csv
+import io
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import sentencepiece
+import torch
+from PIL import Image, ImageDraw
+from pyarrow import parquet
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    GemmaConfig,
+    LlamaConfig,
+    MistralConfig,
+    MixtralConfig,
+    OlmoConfig,
+    PreTrainedTokenizerFast,
+)
+
+TABLE = Path(__file__).resolve().parents[2] / "config" / "models_paper.tsv"
+WORDS, WIDTH, LAYERS, BLOCKS = 512, 32, 3, 2
+COLOURS = ("red", "green", "blue", "orange", "purple", "black", "brown", "pink")
+SHAPES = ("circle", "square", "triangle", "stripe")
+PLACES = ("left", "right", "top", "bottom", "middle")
+SHAPE = {
+    "vocab_size": WORDS, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
+    "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
+GATED = ("google/gemma-2b", "google/gemma-7b")
+PICKLED = "openlm-research/"  # as repositories that have pytorch_model.bin only
+SHARDED = "huggyllama/"
+
+
+def rows():
+    """The rows of config/models_paper.tsv."""
+    with TABLE.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def repositories(modality):
+    """Ids of the paper's models of a modality."""
+    return [row["repo"] for row in rows() if row["modality"] == modality]
+
+
+def captions(count, seed=0):
+    """So many made-up captions, each with its colour, shape and place."""
+    draw = random.Random(seed)
+    chosen = [[draw.choice(words) for words in (COLOURS, SHAPES, PLACES)] for _ in range(count)]
+    return [(f"a {c} {s} at the {p}, picture {i}", c, s, p) for i, (c, s, p) in enumerate(chosen)]
+
+
+def folder(root, kind, name, revision="main"):
+    """A repository's folder."""
+    path = Path(root) / kind / name / revision
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def language_model(root, name):
+    """A causal language model under its own id, with a tokenizer of its kind."""
+    shape = {**SHAPE, "intermediate_size": 64, "num_key_value_heads": 2, "max_position_embeddings": 2048}
+    if name.startswith("bigscience/"):
+        config = BloomConfig(vocab_size=WORDS, hidden_size=WIDTH, n_layer=LAYERS, n_head=4)
+        tokenizer = ("BloomTokenizerFast", "<s>", "</s>", "<pad>")
+    elif name.startswith("allenai/"):
+        config = OlmoConfig(**shape)
+        tokenizer = ("GPTNeoXTokenizerFast", "<|endoftext|>", "<|endoftext|>", "<|padding|>")
+    elif name.startswith("google/"):
+        config, tokenizer = GemmaConfig(**shape, head_dim=8), None
+    elif "Mixtral" in name:
+        config = MixtralConfig(**shape, num_local_experts=4, num_experts_per_tok=2)
+        tokenizer = ("LlamaTokenizer", "<s>", "</s>", None)
+    elif "Mistral" in name:
+        config, tokenizer = MistralConfig(**shape), ("LlamaTokenizer", "<s>", "</s>", None)
+    else:
+        config, tokenizer = LlamaConfig(**shape), ("LlamaTokenizer", "<s>", "</s>", None)
+    path = folder(root, "models", name)
+    torch.manual_seed(sum(map(ord, name)))
+    model = AutoModelForCausalLM.from_config(config).to(torch.float16)
+    if name.startswith(PICKLED):
+        model.config.save_pretrained(path)
+        torch.save(model.state_dict(), path / "pytorch_model.bin")
+        _sentencepiece(path)
+    else:
+        model.save_pretrained(path, **({"max_shard_size": "40KB"} if name.startswith(SHARDED) else {}))
+        _gemma_tokenizer(path) if tokenizer is None else _byte_tokenizer(path, *tokenizer)
+    (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
+    if name in GATED:
+        (path.parent / "GATED").touch()
+
+
+def _texts():
+    return [text for text, *_ in captions(800, seed=1)] + [
+        f"the quick brown fox, line {i}" for i in range(200)
+    ]
+
+
+def _byte_tokenizer(path, kind, first, last, pad):
+    """A byte-level BPE, saved as transformers does, and marked as what the original is."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    marks = list(dict.fromkeys(mark for mark in ("<unk>", first, last, pad) if mark))
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=WORDS, initial_alphabet=alphabet, special_tokens=marks)
+    tokenizer.train_from_iterator(_texts(), trainer)
+    _save(tokenizer, path, kind, bos_token=first, eos_token=last, unk_token="<unk>", pad_token=pad)
+
+
+def _gemma_tokenizer(path):
+    """Gemma's is no byte-level BPE: blanks are a mark, unknown characters fall back to bytes."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    steps = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+    tokenizer.decoder = decoders.Sequence(steps)
+    marks = ["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    tokenizer.train_from_iterator(_texts(), trainers.BpeTrainer(vocab_size=WORDS, special_tokens=marks))
+    names = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    _save(tokenizer, path, "GemmaTokenizer", **names)
+
+
+def _save(tokenizer, path, kind, **names):
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(path)
+    config = json.loads((path / "tokenizer_config.json").read_text())
+    config.pop("backend", None)
+    (path / "tokenizer_config.json").write_text(json.dumps({**config, "tokenizer_class": kind}, indent=1))
+
+
+def _sentencepiece(path):
+    """Only a sentencepiece model, as the older repositories have it."""
+    (path / "texts.txt").write_text("\n".join(_texts()))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(path / "texts.txt"), model_prefix=str(path / "tokenizer"), vocab_size=WORDS, model_type="bpe",
+        byte_fallback=True, character_coverage=1.0, hard_vocab_limit=False, minloglevel=2, num_threads=1,
+    )  # fmt: skip
+    (path / "texts.txt").unlink()
+    (path / "tokenizer.vocab").unlink()
+    config = {
+        "tokenizer_class": "LlamaTokenizer",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+    }
+    config |= {"add_bos_token": True, "add_eos_token": False}
+    (path / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def vision_transformer(root, name, size=112):
+    """A ViT under its own id: two blocks of width 32, by the model arguments that the hub's config.json may have."""
+    import timm
+
+    bare = name.removeprefix("timm/")
+    arguments = {"depth": BLOCKS, "embed_dim": WIDTH, "num_heads": 4, "img_size": size}
+    torch.manual_seed(sum(map(ord, name)))
+    model = timm.create_model(bare, pretrained=False, **arguments)
+    kept = (
+        "num_classes",
+        "mean",
+        "std",
+        "crop_pct",
+        "interpolation",
+        "pool_size",
+        "first_conv",
+        "classifier",
+    )
+    data = {key: value for key, value in model.pretrained_cfg.items() if key in kept}
+    data |= {"input_size": [3, size, size], "fixed_input_size": True, "custom_load": False}
+    config = {"architecture": bare.split(".")[0], "num_classes": model.num_classes}
+    config |= {"num_features": model.num_features, "global_pool": model.global_pool, "model_args": arguments}
+    path = folder(root, "models", name)
+    state = {key: value.contiguous() for key, value in model.state_dict().items()}
+    save_file(state, path / "model.safetensors", metadata={"format": "pt"})
+    config["pretrained_cfg"] = {"tag": bare.split(".")[1], **data}
+    (path / "config.json").write_text(json.dumps(config, indent=1))
+    (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
+
+
+def pairs(root, name="minhuh/prh", revision="wit_1024", count=1024):
+    """Image-caption pairs in two Parquet files; each image has three texts, the caption first."""
+    table = []
+    for text, colour, shape, place in captions(count):
+        image = Image.new("RGB", (48, 40), "white")
+        x, y = {"left": (4, 14), "right": (28, 14), "top": (16, 2), "bottom": (16, 24)}.get(place, (16, 13))
+        box, pen = (x, y, x + 14, y + 14), ImageDraw.Draw(image)
+        if shape == "circle":
+            pen.ellipse(box, fill=colour)
+        elif shape == "triangle":
+            pen.polygon([(x, y + 14), (x + 14, y + 14), (x + 7, y)], fill=colour)
+        else:
+            pen.rectangle(box if shape == "square" else (x, y + 5, x + 14, y + 9), fill=colour)
+        stored = io.BytesIO()
+        image.save(stored, "PNG")
+        texts = [text, f"A page on {shape}s.", f"A section on {colour} things."]
+        table.append({"image": {"bytes": stored.getvalue(), "path": None}, "text": texts})
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema([("image", image), ("text", pa.list_(pa.string()))])
+    path = folder(root, "datasets", name, revision)
+    (path / "data").mkdir(exist_ok=True)
+    half = count // 2
+    for shard, part in enumerate((table[:half], table[half:])):
+        target = path / "data" / f"train-{shard:05d}-of-00002.parquet"
+        parquet.write_table(pa.Table.from_pylist(part, schema=schema), target)
+    (path / "README.md").write_text("---\nlicense: other\n---\nMade-up pairs.\n")
+
+
+def text(root, name="Skylion007/openwebtext", documents=400):
+    """Documents in two Parquet files."""
+    path = folder(root, "datasets", name)
+    (path / "plain_text").mkdir(exist_ok=True)
+    lines = _texts()
+    draw = random.Random(2)
+    for shard in range(2):
+        made = [
+            f"Document {shard}.{i}. " + ". ".join(draw.choices(lines, k=8)) for i in range(documents // 2)
+        ]
+        parquet.write_table(
+            pa.table({"text": made}), path / "plain_text" / f"train-{shard:05d}-of-00002.parquet"
+        )
+    (path / "README.md").write_text("---\nlicense: other\n---\nMade-up text.\n")
+
+
+def benchmarks(root, count=12):
+    """HellaSwag and GSM8K in their layouts, with made-up questions."""
+    splits = {
+        "openai/gsm8k": ("main", ("train", "test")),
+        "Rowan/hellaswag": ("data", ("train", "validation", "test")),
+    }
+    for name, (below, parts) in splits.items():
+        path = folder(root, "datasets", name)
+        (path / below).mkdir(exist_ok=True)
+        made = [_sum(i) if "gsm8k" in name else _ending(i) for i in range(count)]
+        lines = [
+            "---",
+            "configs:",
+            f"- config_name: {'main' if 'gsm8k' in name else 'default'}",
+            "  data_files:",
+        ]
+        for part in parts:
+            parquet.write_table(pa.Table.from_pylist(made), path / below / f"{part}-00000-of-00001.parquet")
+            lines += [f"  - split: {part}", f"    path: {below}/{part}-*"]
+        (path / "README.md").write_text("\n".join([*lines, "---", ""]))
+
+
+def _sum(i):
+    total = 2 * i + 1
+    answer = f"Ann has {i}+{i + 1}=<<{i}+{i + 1}={total}>>{total}.\n#### {total}"
+    return {"question": f"Ann has {i} apples and buys {i + 1} more. How many has she?", "answer": answer}
+
+
+def _ending(i):
+    context = f"A man stands at sink {i}."
+    endings = ["washes a plate.", "flies away. [title] Fly", "eats the sink.", "paints a wall."]
+    facts = {
+        "ind": i,
+        "activity_label": "Washing dishes",
+        "ctx_a": context,
+        "ctx_b": "he",
+        "ctx": f"{context} he",
+    }
+    facts |= {
+        "endings": endings,
+        "source_id": f"activitynet~v_{i}",
+        "split": "train",
+        "split_type": "indomain",
+    }
+    return {**facts, "label": str(i % 4)}
+
+
+def everything(root):
+    """All that config/paper.yaml asks for."""
+    for name in repositories("language"):
+        language_model(root, name)
+    for name in repositories("vision"):
+        vision_transformer(root, name)
+    pairs(root)
+    text(root)
+    benchmarks(root)
+
+
+if __name__ == "__main__":
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    everything(sys.argv[1])

@@ -1,0 +1,188 @@
+"""Language models of each of the paper's architectures, tiny and random: loading, modes, pooling, captions' scores."""
+
+import inspect
+import math
+import os
+import shutil
+
+import pytest
+import standins
+import torch
+from transformers import AutoModelForCausalLM, GPT2Config, OPTConfig
+
+from prh import batching, caption_scores, hub, language
+from prh.errors import InputError
+
+ARCHITECTURES = {
+    "BLOOM": "bigscience/bloomz-560m",
+    "OpenLLaMA": "openlm-research/open_llama_3b",
+    "LLaMA": "huggyllama/llama-7b",
+    "OLMo": "allenai/OLMo-1B-hf",
+    "Gemma": "google/gemma-2b",
+    "Mistral": "mistralai/Mistral-7B-v0.1",
+    "Mixtral": "mistralai/Mixtral-8x7B-v0.1",
+}
+ABSOLUTE = {"GPT-2": GPT2Config(vocab_size=512, n_embd=32, n_layer=3, n_head=4)}
+ABSOLUTE["OPT"] = OPTConfig(
+    vocab_size=512,
+    hidden_size=32,
+    num_hidden_layers=3,
+    ffn_dim=64,
+    num_attention_heads=4,
+    word_embed_proj_dim=32,
+)
+CAPTIONS = [text for text, *_ in standins.captions(10)]
+CAPTIONS += [CAPTIONS[0] + ", " + CAPTIONS[1], "a", "picture " * 30]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a model of an architecture lies, as `fetch_hub_model` leaves it."""
+    root = tmp_path_factory.mktemp("architectures")
+
+    def make(name):
+        path = root / name
+        if path.exists():
+            return path
+        if name in ARCHITECTURES:
+            standins.language_model(root / "hub", ARCHITECTURES[name])
+            shutil.copytree(root / "hub" / "models" / ARCHITECTURES[name] / "main", path)
+        else:
+            torch.manual_seed(0)
+            shutil.copytree(make("BLOOM"), path)
+            AutoModelForCausalLM.from_config(ABSOLUTE[name]).save_pretrained(path)
+        hub.make_safetensors(path)
+        hub.check_weights(path)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *ABSOLUTE])
+def test_every_mode_gives_the_features_of_captions_without_padding(folder, name):
+    model, tokenizer = language.load(folder(name), "text_encoder")
+    robust = language.extract_features(model, tokenizer, CAPTIONS, 4)
+    reference = language.extract_features(model, tokenizer, CAPTIONS, 4, mode="reference")
+    assert len(robust) == 4
+    accepted = inspect.signature(model.forward).parameters
+    for i, caption in enumerate(CAPTIONS):
+        tokens = tokenizer(caption, return_tensors="pt")
+        given = {key: value for key, value in tokens.items() if key in accepted}
+        with torch.inference_mode():
+            states = model(**given, output_hidden_states=True).hidden_states
+        for state, one, other in zip(states, robust.values(), reference.values(), strict=True):
+            expected = state[0].mean(dim=0)
+            torch.testing.assert_close(one[i], expected, rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(other[i], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_modes_agree_within_the_rounding_of_bfloat16(folder, name):
+    model, tokenizer = language.load(folder(name), "text_encoder", dtype="bfloat16")
+    assert model.dtype == torch.bfloat16
+    robust = language.extract_features(model, tokenizer, CAPTIONS, 4)
+    reference = language.extract_features(model, tokenizer, CAPTIONS, 4, mode="reference")
+    for one, other in zip(robust.values(), reference.values(), strict=True):
+        error = (one - other).norm(dim=1) / one.norm(dim=1)
+        assert error.max() < 8 * 2**-8  # a few roundings of 8 bits
+
+
+def test_the_last_token(folder):
+    model, tokenizer = language.load(folder("LLaMA"), "text_encoder")
+    robust = language.extract_features(model, tokenizer, CAPTIONS, 4, pooling="last")
+    reference = language.extract_features(model, tokenizer, CAPTIONS, 4, mode="reference", pooling="last")
+    with torch.inference_mode():
+        ids = tokenizer(CAPTIONS[3], return_tensors="pt")["input_ids"]
+        states = model(ids, output_hidden_states=True).hidden_states
+    for state, one, other in zip(states, robust.values(), reference.values(), strict=True):
+        torch.testing.assert_close(one[3], state[0, -1], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(other[3], state[0, -1], rtol=1e-3, atol=1e-4)
+
+
+def test_the_prompt_stands_around_the_caption(folder):
+    model, tokenizer = language.load(folder("LLaMA"), "text_encoder")
+    prompt = "An image with the caption '{caption}'. This is an image of a"
+    found = language.extract_features(model, tokenizer, CAPTIONS, 4, prompt=prompt)
+    whole = [prompt.replace("{caption}", caption) for caption in CAPTIONS]
+    expected = language.extract_features(model, tokenizer, whole, 4)
+    for name in found:
+        assert torch.equal(found[name], expected[name])
+
+
+def test_a_batch_that_does_not_fit_is_halved(folder, capsys):
+    model, tokenizer = language.load(folder("BLOOM"), "text_encoder")
+    expected = language.extract_features(model, tokenizer, CAPTIONS, 2)
+    forward, sizes = model.forward, []
+
+    def short_of_memory(input_ids, **given):
+        sizes.append(len(input_ids))
+        if len(input_ids) > 3:
+            raise torch.OutOfMemoryError("no more")
+        return forward(input_ids, **given)
+
+    short_of_memory.__signature__ = inspect.signature(forward)
+    model.forward = short_of_memory
+    try:
+        found = language.extract_features(model, tokenizer, CAPTIONS, 12)
+    finally:
+        model.forward = forward
+    assert sizes[:3] == [12, 6, 3]
+    assert "out of memory: batches of 3 from item 0 on" in capsys.readouterr().err
+    for name in found:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_one_item_that_does_not_fit_is_said_to():
+    def run(_part):
+        raise torch.OutOfMemoryError("no more")
+
+    with pytest.raises(InputError, match="a single item does not fit"):
+        batching.in_batches([1, 2, 3], 2, run)
+
+
+def test_spread_over_devices(folder):
+    """More than one GPU: accelerate places the layers; without a GPU, all of them on the processor."""
+    model, tokenizer = language.load(folder("LLaMA"), "text_encoder", gpus=2)
+    plain, _ = language.load(folder("LLaMA"), "text_encoder")
+    spread = language.extract_features(model, tokenizer, CAPTIONS, 4, model.device)
+    for one, other in zip(
+        spread.values(), language.extract_features(plain, tokenizer, CAPTIONS, 4).values(), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", ["BLOOM", "LLaMA", "Gemma"])
+def test_bits_per_byte_of_captions_is_the_chain_rule(folder, name):
+    model, tokenizer = language.load(folder(name), "causal_lm")
+    found = caption_scores.caption_bits_per_byte(model, tokenizer, CAPTIONS, 4)
+    each = []
+    for caption in CAPTIONS:
+        ids = tokenizer(caption, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            chances = model(input_ids=ids).logits[0].log_softmax(dim=-1)
+        each.append(-sum(chances[t, ids[0, t + 1]].item() for t in range(ids.shape[1] - 1)) / math.log(2))
+    sizes = [len(caption.encode()) for caption in CAPTIONS]
+    mean = sum(bits / size for bits, size in zip(each, sizes, strict=True)) / len(sizes)
+    assert found.bits_per_byte == pytest.approx(mean, rel=1e-4)
+    assert found.pooled_bits_per_byte == pytest.approx(sum(each) / sum(sizes), rel=1e-4)
+    assert found.longest_tokens == max(len(tokenizer(caption)["input_ids"]) for caption in CAPTIONS)
+
+
+class Thief:
+    """What a pickle may do."""
+
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+def test_pickled_code_is_not_run(tmp_path):
+    torch.save({"weight": Thief()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"pytorch_model\.bin: not plain weights"):
+        hub.make_safetensors(tmp_path)
+
+
+def test_a_shard_that_is_missing_is_named(folder, tmp_path):
+    shutil.copytree(folder("LLaMA"), tmp_path / "model")
+    sorted((tmp_path / "model").glob("*.safetensors"))[-1].unlink()
+    with pytest.raises(InputError, match=r"model-0000\d-of-0000\d\.safetensors is missing or damaged"):
+        hub.check_weights(tmp_path / "model")

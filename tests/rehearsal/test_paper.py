@@ -1,0 +1,137 @@
+"""The whole of config/paper.yaml against a loopback hub: 20 language models, 17 ViTs, all figures, by the real clients.
+
+Stand-ins with random weights take the models' place, so the numbers mean nothing. `make rehearse` sets up the environment
+that this needs (timm, lm-eval) and runs it: about half an hour on two cores.
+"""
+
+import os
+import subprocess
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import standins
+import yaml
+from loopback import Hub
+
+from conftest import ROOT, SNAKEMAKE
+from prh.features import read_features
+
+pytestmark = pytest.mark.slow
+# What differs from config/paper.yaml: sizes, and the device.
+SMALL = {
+    "device": "cpu",
+    "tables": {"models": "models.tsv", "corpora": "corpora.tsv"},
+    "features": {"language_batch": 64},
+    "calibration": {"permutations": 19},
+    "performance": {"window": 256, "stride": 128, "task_limit": 4},
+    "statistics": {"resamples": 20},
+}
+
+
+def tables(folder):
+    """The tables of the paper's scale with the stand-ins' layers, widths and needs, and less text."""
+    models = pd.read_csv(ROOT / "config/models_paper.tsv", sep="\t", dtype=str, keep_default_na=False)
+    language = models.modality == "language"
+    models["layers"] = language.map({True: standins.LAYERS + 1, False: standins.BLOCKS})
+    models["width"], models["memory_gb"] = standins.WIDTH, 1
+    models.to_csv(folder / "models.tsv", sep="\t", index=False)
+    corpora = pd.read_csv(ROOT / "config/corpora.tsv", sep="\t", dtype=str, keep_default_na=False)
+    corpora.loc[corpora.name == "openwebtext", "tokens"] = "3000"
+    corpora.to_csv(folder / "corpora.tsv", sep="\t", index=False)
+    (folder / "rehearsal.yaml").write_text(yaml.safe_dump(SMALL))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A loopback hub with all stand-ins, and a function that runs the workflow against it."""
+    pytest.importorskip(
+        "timm", reason="timm has an environment of its own: make rehearse", exc_type=ImportError
+    )
+    pytest.importorskip("lm_eval", reason="lm-eval has an environment of its own: make rehearse")
+    root = tmp_path_factory.mktemp("paper")
+    standins.everything(root / "hub")
+    hub, folder = Hub(root / "hub"), root / "run"
+    folder.mkdir()
+    tables(folder)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    clean.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def run(*arguments, **variables):
+        configs = [str(ROOT / "config/paper.yaml"), str(folder / "rehearsal.yaml")]
+        command = [*SNAKEMAKE, "--directory", str(folder), "--configfile", *configs, *arguments]
+        environment = {**clean, **hub.environment(root / "home", OMP_NUM_THREADS="1", **variables)}
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=5400
+        )
+
+    yield SimpleNamespace(hub=hub, folder=folder, run=run)
+    hub.close()
+
+
+@pytest.fixture(scope="module")
+def finished(served):
+    """First a run without a token, which the gated models do not take; then one with it."""
+    first = served.run(
+        "--cores", "2", "--keep-going", "--", "results/data/wit_1024", *features("gemma-2b", "bloomz-560m")
+    )
+    second = served.run("--cores", "2", HF_TOKEN="hf_token")
+    assert second.returncode == 0, (second.stdout + second.stderr)[-8000:]
+    return SimpleNamespace(**vars(served), first=first)
+
+
+def features(*models):
+    """Their files."""
+    return [f"results/features/wit_1024/{model}.safetensors" for model in models]
+
+
+def test_a_gated_model_does_not_cost_the_others_work(finished):
+    assert finished.first.returncode != 0
+    said = [line for line in finished.first.stderr.splitlines() if "is gated: accept its licence" in line]
+    assert len(said) == 1
+    assert "row `gemma-2b`" in said[0]
+    assert "extract_language_features" in finished.first.stderr
+
+
+def test_every_model_has_features(finished):
+    for row in standins.rows():
+        layers, _, metadata = read_features(finished.folder / features(row["name"])[0])
+        count = standins.LAYERS + 1 if row["modality"] == "language" else standins.BLOCKS
+        assert [tuple(layer.shape) for layer in layers] == [(1024, standins.WIDTH)] * count
+        assert metadata["pairs"] == 1024
+        if row["modality"] == "language":
+            assert metadata["dtype"] == "bfloat16"
+
+
+def test_tables(finished):
+    alignment = pd.read_csv(finished.folder / "results/tables/alignment.csv")
+    metrics = yaml.safe_load((ROOT / "config/paper.yaml").read_text())["alignment"]["metrics"]
+    assert len(alignment) == len(metrics) * 37 * 36 // 2
+    performance = pd.read_csv(finished.folder / "results/tables/performance.csv")
+    assert len(performance) == 20
+    assert performance.bits_per_byte.between(0.5, 8).all()
+    assert performance["bytes"].nunique() == 1
+    downstream = pd.read_csv(finished.folder / "results/tables/downstream.csv")
+    assert set(downstream.measure) >= {"hellaswag", "gsm8k", "bits per byte (captions)"}
+    assert (downstream.groupby("measure").model.nunique() == 20).all()
+
+
+def test_figures(finished):
+    names = {path.stem for path in (finished.folder / "figures").glob("*.pdf")}
+    assert names >= {
+        "alignment_vs_performance",
+        "alignment_vs_downstream",
+        "reproduced_vs_published",
+        "cknna_by_k",
+    }
+    assert len(names) == 10
+    compared = pd.read_csv(finished.folder / "figures/reproduced_vs_published.csv")
+    missing = compared[compared.ours.isna()]
+    assert missing.empty, missing.to_string()
+
+
+def test_nothing_is_done_or_fetched_twice(finished):
+    finished.hub.requests.clear()
+    done = finished.run("--cores", "2", HF_TOKEN="hf_token")
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert finished.hub.requests == []
