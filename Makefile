@@ -8,7 +8,7 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce paper rehearse pin-revisions test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce audit crate import paper rehearse pin-revisions test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
@@ -16,6 +16,9 @@ help:
 	@echo "make pin-revisions  write the hub's present commits, licences and gates into config/models_paper.tsv and corpora.tsv"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
+	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
+	@echo "make crate       results/crate.zip: the run as an RO-Crate, to send to others"
+	@echo "make import FROM=crate.zip   start from the features of a published run"
 	@echo "make check       lint and format checks only"
 	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"
@@ -38,6 +41,15 @@ help:
 
 reproduce: .venv/run
 	$(BIN)/snakemake --cores $(CORES)
+
+audit: .venv/run
+	$(BIN)/python scripts/audit.py
+
+crate: .venv/run
+	$(BIN)/snakemake --cores $(CORES) crate
+
+import: .venv/run
+	$(BIN)/python scripts/exchange.py $(FROM)
 
 paper: .venv-paper/run
 	.venv-paper/bin/snakemake --cores $(CORES) --configfile config/paper.yaml
@@ -79,4 +91,5 @@ pins:
 	rm -rf .venv/pins
 
 clean:
-	rm -rf results/{alignment,benchmarks,calibration,features,logs,neighbors,performance,records,report,tables} figures/*.{pdf,png,csv}
+	rm -rf {.,results/records}/results/{alignment,calibration,features,neighbors,performance,report,tables}
+	rm -rf results/{audit,benchmarks,crate.zip,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}

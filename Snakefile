@@ -20,6 +20,10 @@ include: "rules/performance.smk"
 include: "rules/figures.smk"
 include: "rules/paper.smk"
 include: "rules/report.smk"
+include: "rules/page.smk"
+include: "rules/audit.smk"
+include: "rules/exchange.smk"
+include: "rules/progress.smk"
 
 
 # On a cluster these run where Snakemake runs; compute nodes often have no network.
@@ -40,3 +44,4 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         "results/report/report.html",
+        "results/report/index.html",

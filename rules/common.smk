@@ -292,3 +292,28 @@ FIGURE_PARAMS = {
     "caption": caption,
     "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
 }
+
+
+# The page of a run.
+
+# As many models as a page can show and a phone can open; the tables and figures have all.
+SHOWN = LANGUAGE[:20] + VISION[:20]
+
+
+def shown(dataset):
+    """What the page shows of a data set: where it lies, the main metric's tiles, neighbours, and figures."""
+    held = {POSITION[name] // BLOCK for name in SHOWN}
+    folder = next(folder for folder, name in FOLDERS.items() if name == dataset)
+    return {
+        "label": SETUP.datasets[dataset].label,
+        "folder": f"results/data/{dataset}",
+        "tiles": [path for path in tiles(dataset, METRIC) if {*map(int, Path(path).stem.split("-"))} <= held],
+        "neighbors": [f"results/neighbors/{dataset}/{model}.safetensors" for model in SHOWN],
+        "figures": [f"figures/{folder}{name}.png" for name in FIGURE_NAMES],
+    }
+
+
+def all_shown(key):
+    """That part of it of all data sets, as one list."""
+    found = [shown(dataset)[key] for dataset in DATASETS]
+    return [path for part in found for path in (part if isinstance(part, list) else [part])]

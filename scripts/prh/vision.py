@@ -110,11 +110,13 @@ def preprocess(image, row):
 def _build(row, folder):
     """The bare model from its package's own code."""
     _, module, name = CODE[row.type]
+    compiling, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # compiled files have dates in them
     sys.path.insert(0, str(folder / "code"))
     try:
         code = getattr(importlib.import_module(module), name)
     finally:
         sys.path.pop(0)
+        sys.dont_write_bytecode = compiling
     return code.from_name(row.architecture) if row.type == "efficientnet_lite" else code()
 
 

@@ -1,0 +1,22 @@
+# Is what lies there what it says it is?
+
+
+rule audit:
+    """Check every artifact that is there against its record, its inputs and its meaning, and make a sample of them again.
+
+    It asks for nothing and declares nothing, not even a benchmark, so that it runs whenever it is asked for, makes
+    nothing anew before it has looked, and leaves its table in results/audit/ when it fails.
+    """
+    log:
+        "results/logs/audit.log",
+    conda:
+        "../envs/audit.yaml"
+    params:
+        packages=str(find(CONFIG["tables"]["packages"])),
+        samples=CONFIG["audit"]["samples"],
+        seed=CONFIG["seed"],
+        code=code("audit"),
+    message:
+        "Auditing all artifacts"
+    script:
+        "../scripts/audit.py"

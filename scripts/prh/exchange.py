@@ -1,0 +1,226 @@
+"""A run to send to others, and one that others sent: the RO-Crate of a run, and how a run starts from it.
+
+The crate is a ZIP file that follows the Workflow Run profile (https://w3id.org/ro/wfrun/workflow/0.5): the workflow itself,
+the configuration, tables, figures, all records and licences; data, features and neighbours on request. Unpacked, it is a
+folder that the audit takes.
+"""
+
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from prh.errors import InputError
+from prh.provenance import RECORDS, digest, json_text, read_record, record_path
+
+PROFILES = ("process/0.5", "workflow/0.5")
+PROFILE = "https://w3id.org/ro/wfrun/"
+CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
+CODE = (
+    "Snakefile",
+    "rules",
+    "scripts",
+    "envs",
+    "notebooks",
+    "config",
+    "LICENSE",
+    "requirements.txt",
+)  # of the workflow
+SMALL = ("figures", "results/tables", "results/performance")
+LARGE = ("results/data", "results/features", "results/neighbors")
+STARTS = (
+    "data",
+    "features",
+    "neighbors",
+    "performance",
+)  # what a run can start from, in the order of their making
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member of the ZIP file: the same content gives the same bytes
+
+
+def export(folder, workflow, config, path, title, large=False):
+    """Write the crate of the run in `folder` to the ZIP file `path`.
+
+    Parameters
+    ----------
+    workflow: the workflow's own folder. config: the run's configuration, as a mapping.
+    title: of the crate. large: with data, features and neighbours.
+
+    Raises
+    ------
+    InputError: the run has no records.
+
+    """
+    from rocrate.model.contextentity import ContextEntity
+    from rocrate.rocrate import ROCrate
+
+    folder, workflow = Path(folder), Path(workflow)
+    records = {path: read_record(path) for path in sorted((folder / RECORDS).rglob("*.json"))}
+    if not records:
+        raise InputError(f"{folder}: has no records; run the workflow first")
+    crate = ROCrate(gen_preview=False, version="1.1")  # which the profile builds on
+    crate.name, crate.description = (
+        title,
+        "A run of a workflow that reproduces the Platonic Representation Hypothesis",
+    )
+    started = sorted(record["run"]["started"] for record in records.values())
+    crate.datePublished = started[-1][:10]
+    crate.license = crate.add(
+        ContextEntity(
+            crate,
+            "https://spdx.org/licenses/MIT",
+            properties={"@type": "CreativeWork", "name": "MIT licence"},
+        )
+    )
+    crate.metadata.extra_contexts.append(CONTEXT)
+    crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
+    crate.root_dataset["conformsTo"] = [_profile(crate, PROFILE + name, name) for name in PROFILES]
+    main = crate.add_workflow(workflow / "Snakefile", "Snakefile", main=True, lang="snakemake", gen_cwl=False)
+    main["name"] = "The Platonic Representation Hypothesis, reproduced"
+    for name in CODE[1:]:
+        for source in _files(workflow / name):
+            place = source.relative_to(workflow).as_posix()
+            if place != "config/run.json":
+                crate.add_file(source, place)
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        (scratch / "run.json").write_text(json_text(config), encoding="utf-8")
+        (scratch / "LICENCES.md").write_text(licences(records.values()), encoding="utf-8")
+        settings = crate.add_file(
+            scratch / "run.json",
+            "config/run.json",
+            properties={"name": "the configuration of the run", "encodingFormat": "application/json"},
+        )
+        crate.add_file(
+            scratch / "LICENCES.md",
+            "LICENCES.md",
+            properties={"name": "licences of what the run fetched", "encodingFormat": "text/markdown"},
+        )
+        results = []
+        for place, record in records.items():
+            crate.add_file(place, place.relative_to(folder).as_posix())
+            for name, facts in record["outputs"].items():
+                if name.startswith(SMALL + LARGE * large) and (folder / name).exists():
+                    results.append(_add(crate, folder, name, facts))
+        action = {
+            "@type": "CreateAction",
+            "name": title,
+            "startTime": started[0],
+            "endTime": started[-1],
+            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+        }
+        run = crate.add(ContextEntity(crate, "#run", properties=action))
+        run["instrument"], run["object"], run["result"] = main, [settings], results
+        crate.root_dataset["mentions"] = [run]
+        crate.write(scratch / "crate")
+        _zip(scratch / "crate", path)
+
+
+def _profile(crate, identifier, name):
+    from rocrate.model.contextentity import ContextEntity
+
+    version = name.split("/")[1]
+    properties = {"@type": "CreativeWork", "name": name, "version": version}
+    return crate.add(ContextEntity(crate, identifier, properties=properties))
+
+
+def _add(crate, folder, name, facts):
+    if (folder / name).is_dir():
+        return crate.add_dataset(folder / name, name, properties={"sha256": facts["sha256"], "name": name})
+    return crate.add_file(
+        folder / name, name, properties={"sha256": facts["sha256"], "contentSize": str(facts["bytes"])}
+    )
+
+
+def _files(path):
+    """The files below a folder of the workflow, compiled ones left out; a file itself."""
+    if path.is_file():
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+
+
+def _zip(folder, path):
+    """Pack a folder; the same files give the same bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for source in sorted(p for p in folder.rglob("*") if p.is_file()):
+            member = zipfile.ZipInfo(source.relative_to(folder).as_posix(), EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with source.open("rb") as data, archive.open(member, "w", force_zip64=True) as target:
+                shutil.copyfileobj(data, target)
+
+
+def licences(records):
+    """A Markdown table of what was fetched and under which licence, from the records."""
+    rows = set()
+    for record in records:
+        found = record["parameters"].get("row") or record["parameters"].get("package") or {}
+        if found.get("licence"):
+            rows.add((found.get("label") or found.get("content") or "", found["licence"]))
+    lines = [f"| {what} | {licence} |" for what, licence in sorted(rows)]
+    return "\n".join(
+        ["# Licences of what the run fetched", "", "| what | licence |", "|---|---|", *lines, ""]
+    )
+
+
+def start_from(source, folder):
+    """Put the data, features, neighbours and scores of a published run into `folder`: names of what was taken.
+
+    source: a crate (ZIP file or unpacked), or any folder with `results/` and records. Digests are checked before
+    anything is written; what is there already stays if it is the same.
+
+    Raises
+    ------
+    InputError: nothing to start from, a file whose digest is not its record's, another file in its place.
+
+    """
+    source, folder = Path(source), Path(folder)
+    if source.is_file():
+        with tempfile.TemporaryDirectory() as scratch:
+            _unzip(source, Path(scratch))
+            return start_from(scratch, folder)
+    taken = []
+    for part in STARTS:
+        for place in sorted((source / RECORDS / "results" / part).rglob("*.json")):
+            taken += [
+                (name, facts)
+                for name, facts in read_record(place)["outputs"].items()
+                if (source / name).exists()
+            ]
+    if not taken:
+        parts = ", ".join(f"results/{part}" for part in STARTS)
+        raise InputError(f"{source}: holds no artifact with a record in {parts}; nothing to start from")
+    for name, facts in taken:
+        if ".." in PurePosixPath(name).parts or not name.startswith("results/"):
+            raise InputError(f"{source}: a record speaks of `{name}`, outside results/; do not use this run")
+        if digest(source / name) != facts["sha256"]:
+            raise InputError(f"{source / name}: not what its record says; get it again")
+        if (folder / name).exists() and digest(folder / name) != facts["sha256"]:
+            raise InputError(f"{folder / name}: another one is there already; remove it first")
+    for name, _ in taken:
+        if not (folder / name).exists():
+            _copy(source / name, folder / name)
+            _copy(source / record_path(name), folder / record_path(name))
+    return [name for name, _ in taken]
+
+
+def _copy(source, target):
+    """Copy a file or folder, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".partial.{target.name}")
+    if source.is_dir():
+        shutil.copytree(source, partial, copy_function=shutil.copyfile)
+    else:
+        shutil.copyfile(source, partial)
+    partial.rename(target)
+
+
+def _unzip(path, folder):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                    raise InputError(
+                        f"{path}: member `{name}` would be written outside its folder; do not use it"
+                    )
+            archive.extractall(folder)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path}: not a readable crate ({error})") from None
