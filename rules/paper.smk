@@ -226,7 +226,7 @@ rule plot_reproduced_vs_published:
         "../envs/figures.yaml"
     params:
         **FIGURE_PARAMS,
-        sets={name: SETUP.models[name].sets.split() for name in MODELS},
+        sets={name: row.sets.split() for name, row in SETUP.models.items() if row.sets},
         concatenate=CONFIG["alignment"]["concatenate_layers"],
         code=code("plot_reproduced_vs_published"),
     message:

@@ -31,7 +31,15 @@ MODELS |= {
     }
     for m, (family, size) in VISION.items()
 }
-SETS = {"small": ["few"], "middle": ["few"], "large": [], "vit_a": ["vits"], "vit_b": ["vits"], "vit_c": []}
+SETS = {
+    "huge": ["more"],
+    "small": ["few", "more"],
+    "middle": ["few"],
+    "large": [],
+    "vit_a": ["vits"],
+    "vit_b": ["vits"],
+    "vit_c": [],
+}
 
 
 def laid_over(config, over):
@@ -156,6 +164,7 @@ def reference():
         ("bits per byte (captions)", "small", None, None, 2.0),
         ("score", "absent", "vit_a", "mutual_knn@10", 0.2),
         ("score (concatenated)", "small", "vit_a", "mutual_knn@10", 0.13),
+        ("mean score", "set:more", "set:vits", "mutual_knn@10", 0.1),  # one of the set is not in the run
     ]
     table = pd.DataFrame(rows, columns=["quantity", "model_x", "model_y", "metric", "value"])
     return table.assign(source="someone")
@@ -164,7 +173,7 @@ def reference():
 def test_comparison():
     downstream = published.downstream_table(captions(), [], None, list(LANGUAGE))
     table = published.compare(reference(), alignment(), downstream, SETS, concatenated=False)
-    expected = [0.1, 1, 1, 0.115, 0.01, 0.13, 1.5, None, 0.1]
+    expected = [0.1, 1, 1, 0.115, 0.01, 0.13, 1.5, None, 0.1, None]
     assert table.ours.astype(object).where(table.ours.notna(), None).tolist() == pytest.approx(expected)
     assert table.difference[0] == pytest.approx(-0.02)
     assert "not all of these models" in table.note[7]

@@ -57,7 +57,7 @@ def compare(published, alignment, downstream, sets, concatenated):
     """`published` with the columns `ours`, `difference` (ours minus published) and `note`.
 
     published: quantity, model_x, model_y, metric (METRIC@K), value, source. model_x, model_y: a model, or set:NAME for
-    all of a set (`sets`: words by model). alignment: as `tables.across` gives it. Where this run lacks the models, the
+    all of a set (`sets`: words by model, of the whole model table). alignment: as `tables.across` gives it. Where this run lacks the models, the
     metric or the option, `ours` is missing and the note says why.
     """
     rows = []
@@ -97,7 +97,7 @@ def _ours(row, alignment, downstream, sets):
 
 
 def _members(name, sets):
-    """Models of set:NAME, or the model itself if it is in this run."""
+    """All models of set:NAME, whether in this run or not, or the model itself."""
     if name.startswith("set:"):
         return [model for model, words in sets.items() if name.removeprefix("set:") in words]
-    return [name] if name in sets else []
+    return [name]
