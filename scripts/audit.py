@@ -1,7 +1,9 @@
 """Audit the artifacts of a run: the rule `audit`, or by hand `python scripts/audit.py [FOLDER]`."""
 
 import argparse
+import io
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +16,9 @@ from prh.job import job
 def run(folder, out, packages, samples, seed, partial):
     """Audit `folder`, write the tables to `out`, print what fails; returns one line if anything does, else None."""
     table = pd.read_csv(packages, sep="\t", index_col="package", dtype=str) if packages else pd.DataFrame()
-    findings = audit(folder, samples, seed, {row.Index: row for row in table.itertuples()})
+    pinned = {row.Index: row for row in table.itertuples()}
+    with redirect_stderr(io.StringIO()):  # the bars of what loads weights
+        findings = audit(folder, samples, seed, pinned)
     write_report(findings, out)
     bad = failures(findings, partial)
     for finding in bad:

@@ -13,7 +13,7 @@ from conftest import ROOT
 from prh import audit, tables
 
 DOCUMENT = (ROOT / "docs" / "artifacts.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^## `(.+)`\n(.*?)(?=^## |\Z)", DOCUMENT, re.M | re.S))
+SECTIONS = dict(re.findall(r"^## `([^`]+)`\n(.*?)(?=^## |\Z)", DOCUMENT, re.M | re.S))
 
 
 def listed(title):

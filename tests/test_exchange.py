@@ -53,6 +53,7 @@ def test_its_files_pass_the_audit(crates):
     ] == []
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_it(small, crates, tmp_path):
     """Features and data come from the crate: no model is fetched, and the tables are the same."""
     for name in ("config.yaml", "datasets.tsv", "corpora.tsv"):

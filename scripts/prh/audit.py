@@ -85,6 +85,7 @@ class Run:
         self.prepared = lru_cache(maxsize=4)(
             self._prepared
         )  # the layers of a feature file, as metrics take them
+        self.intact = set()  # artifacts whose digest was found to be the recorded one
         self.damaged = {}  # record -> what is wrong with it
         self.made = {}  # artifact -> the record of the job that made it
         found = sorted((self.folder / RECORDS).rglob("*.json"))
@@ -107,6 +108,10 @@ class Run:
     def params(self, artifact):
         """The parameters of the job that made it."""
         return self.made[artifact]["parameters"]
+
+    def is_intact(self, artifact):
+        """Whether it is there, as it was made: nothing is held against anything else."""
+        return artifact in self.intact
 
     def sha256(self, artifact):
         """Its digest by its record."""
@@ -165,6 +170,7 @@ def _check_digest(run, finding):
         finding.wrong += _what_differs(path, said)
     else:
         finding.passed.append("digest")
+        run.intact.add(finding.artifact)
 
 
 def _what_differs(path, said):
@@ -181,11 +187,9 @@ def _what_differs(path, said):
     there = {name: sha for name, sha in tree_digests(path).items() if name != MANIFEST}
     changed = sorted(name for name in listed.keys() & there.keys() if listed[name] != there[name])
     lost, new = sorted(listed.keys() - there.keys()), sorted(there.keys() - listed.keys())
-    found = (
-        [f"{n}: changed" for n in changed]
-        + [f"{n}: lost" for n in lost]
-        + [f"{n}: not in the manifest" for n in new]
-    )
+    found = [f"{name}: not what {MANIFEST} says" for name in changed]
+    found += [f"{name}: in {MANIFEST}, but lost" for name in lost]
+    found += [f"{name}: not in {MANIFEST}" for name in new]
     return found[:3] or [f"{MANIFEST}: changed"]
 
 

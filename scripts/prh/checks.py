@@ -102,7 +102,7 @@ def _model(run, artifact):
     yield from _folder(folder)
     for path in sorted(folder.rglob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
-            for name in file:
+            for name in sorted(file.keys()):
                 values = file.get_tensor(name)
                 if values.is_floating_point() and not torch.isfinite(values).all():
                     yield f"{path.relative_to(folder)}: {name} has NaN or infinity"
@@ -153,7 +153,7 @@ def _neighbors(run, artifact):
     if len(twice):
         yield f"layer {int(twice[0, 0])}: item {int(twice[0, 1])} has a neighbour twice"
     (source,) = run.inputs(artifact)
-    if run.path(source).exists():
+    if run.is_intact(source):
         features, _, _ = read_features(run.path(source))
         if n != len(features[0]) or layers != len(features) + bool(params["concatenate"]):
             yield f"({layers}, {n}, ...) does not fit {source}: {len(features)} layers, {len(features[0])} items"
@@ -227,7 +227,7 @@ def _performance(run, artifact):
         if len(found["window_nats"]) != found["windows"] or not math.isclose(total, found["bits_per_byte"]):
             yield "the windows do not add up to bits_per_byte"
     for source in run.inputs(artifact):
-        if kind_of(source) == "corpus" and run.path(source).is_file():
+        if kind_of(source) == "corpus" and run.is_intact(source):
             size = run.path(source).stat().st_size
             if size != found["bytes"]:
                 yield f"is of {found['bytes']} bytes, {source} has {size}"
@@ -247,7 +247,7 @@ def _alignment_table(run, artifact):
     for _, group in table.dropna(subset="p_value").groupby(["dataset", "metric", "k"], dropna=False):
         if not np.allclose(group.q_value, step_up(group.p_value)):
             yield f"q-values of {group.metric.iloc[0]} are not the Benjamini-Hochberg ones of its p-values"
-    sources = [source for source in run.inputs(artifact) if run.path(source).is_file()]
+    sources = [source for source in run.inputs(artifact) if run.is_intact(source)]
     tiles = [source for source in sources if kind_of(source) == "alignment"]
     for source in tiles:
         yield from _best(table, pd.read_parquet(run.path(source)), source)
@@ -304,7 +304,7 @@ def _performance_table(run, artifact):
     if len(sources) != len(table):
         yield f"has {len(table)} models, was made from {len(sources)}"
     for source in sources:
-        if not run.path(source).is_file():
+        if not run.is_intact(source):
             continue
         found = json.loads(run.path(source).read_text(encoding="utf-8"))
         for column in table.columns:
@@ -322,7 +322,7 @@ def _correlation_table(run, artifact):
     if (table.ci_low > table.ci_high).any():
         yield "an interval is the wrong way round"
     inputs = {kind_of(source): run.path(source) for source in run.inputs(artifact)}
-    if not all(path.is_file() for path in inputs.values()):
+    if not all(map(run.is_intact, run.inputs(artifact))):
         return
     alignment = read_table(inputs["alignment table"])
     bits = read_table(inputs["performance table"]).set_index("model").bits_per_byte
@@ -365,10 +365,7 @@ def _drawn(run, artifact):
     by_layer = "layer_x" in table
     keys = PAIR + ["layer_x", "layer_y"] * by_layer
     for source in run.inputs(artifact):
-        if (
-            kind_of(source) != ("alignment" if by_layer else "alignment table")
-            or not run.path(source).is_file()
-        ):
+        if kind_of(source) != ("alignment" if by_layer else "alignment table") or not run.is_intact(source):
             continue
         whole = _table_of(str(run.path(source)), run.path(source).stat().st_mtime_ns)
         joined = table.merge(whole, how="inner" if by_layer else "left", on=keys, suffixes=("", "_there"))

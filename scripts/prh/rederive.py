@@ -36,9 +36,9 @@ def rederive(run, artifact, rng):
     how = SAMPLES.get(kind_of(artifact))
     if how is None:
         raise NotHere("no sample of this kind is made again")
-    missing = [source for source in run.inputs(artifact) if not run.path(source).exists()]
+    missing = [source for source in run.inputs(artifact) if not run.is_intact(source)]
     if missing:
-        raise NotHere(f"not made again: {missing[0]} is not there")
+        raise NotHere(f"not made again: {missing[0]} is not there as it was made")
     return how(run, artifact, rng)
 
 
@@ -180,7 +180,7 @@ def _layer(run, artifact, model, layer):
     if (
         METRICS[params["metric"]].needs_k and table.is_file()
     ):  # so that equal neighbours come in the same order
-        return x, read_index(table)[0][layer].numpy()
+        return x, read_index(run.path(table))[0][layer].numpy()
     return x, None
 
 
