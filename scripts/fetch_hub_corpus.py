@@ -2,14 +2,14 @@
 
 import fnmatch
 
-from prh import hub
 from prh.corpora import first_documents, parquet_texts
+from prh.hub import fetch, split, tokenizer_files
 from prh.job import job
 
 with job(snakemake) as out:
     row = snakemake.params.row
     what = f"corpus table, row `{row['name']}`"
-    tokenizer = hub.fetch(*hub.split(row["tokenizer"]), hub.tokenizer_files, what=what)
+    tokenizer = fetch(*split(row["tokenizer"]), tokenizer_files, what=what)
     names = []
 
     def note(paths):
@@ -17,14 +17,12 @@ with job(snakemake) as out:
         names[:] = sorted(fnmatch.filter(paths, row["files"]))
         return ["README.md"]
 
-    commit = hub.fetch(row["repo"], row["revision"], note, kind="dataset", what=what).commit
+    commit = fetch(row["repo"], row["revision"], note, kind="dataset", what=what).commit
 
     def shards():
         """The Parquet files, each downloaded when it is needed."""
         for name in names:
-            wanted = hub.fetch(
-                row["repo"], commit, lambda _paths, name=name: [name], kind="dataset", what=what
-            )
+            wanted = fetch(row["repo"], commit, lambda _paths, name=name: [name], kind="dataset", what=what)
             yield wanted.folder / name
 
     text = first_documents(parquet_texts(shards()), tokenizer.folder, row["tokens"])

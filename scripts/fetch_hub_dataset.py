@@ -1,12 +1,12 @@
 """Download one data set of image-caption pairs from the hub, or from its mirror."""
 
-from prh import hub
 from prh.datasets import make_from_parquet
+from prh.hub import fetch_or_mirror
 from prh.job import job
 
 with job(snakemake) as out:
     row = snakemake.params.row
-    snapshot = hub.fetch_or_mirror(
+    snapshot = fetch_or_mirror(
         row["repo"],
         row["revision"],
         row["mirror"],
