@@ -44,7 +44,11 @@ MAY_IMPORT = {
     "alignment": {"torch"},
     "figures": {"matplotlib"},
     "notebook": {"nbconvert"},
+    "page": {"torch"},
 }
+# Rules that this run does not reach, with their environments: the paper's need the model hub, and the audit and the crate
+# are only made when they are asked for.
+NOT_RUN = {"paper.smk", "audit.smk", "exchange.smk"}
 # What Snakemake imports into every script beside its own packages; the rules use none of it.
 SNAKEMAKE_IMPORTS = {"charset_normalizer", "tabulate"}
 
@@ -122,7 +126,7 @@ def environments():
     """The environment that each rule names."""
     found = {}
     for path in sorted((ROOT / "rules").glob("*.smk")):
-        if path.name == "paper.smk":  # needs the model hub; its environments are run by no test
+        if path.name in NOT_RUN:
             continue
         for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
             if named := re.search(r'conda:\s+"\.\./envs/(.+)\.yaml"', rule):
