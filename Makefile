@@ -12,7 +12,7 @@ BIN := .venv/bin
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
-	@echo "make rehearse    the same on two cores, with stand-ins from a loopback hub (half an hour)"
+	@echo "make rehearse    the same on two cores, with stand-ins from a loopback hub; MODELS=\"...\" for some of them; in rehearsal/"
 	@echo "make pin-revisions  write the hub's present commits, licences and gates into config/models_paper.tsv and corpora.tsv"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
@@ -55,7 +55,7 @@ paper: .venv-paper/run
 	.venv-paper/bin/snakemake --cores $(CORES) --configfile config/paper.yaml
 
 rehearse: .venv-paper/run
-	.venv-paper/bin/python -m pytest tests/rehearsal
+	REHEARSE="$(MODELS)" .venv-paper/bin/python -m pytest --basetemp=rehearsal tests/rehearsal
 
 pin-revisions: .venv/run
 	PYTHONPATH=scripts $(BIN)/python -m prh.pins config/models_paper.tsv config/corpora.tsv

@@ -78,9 +78,9 @@ def baseline(model, tokenizer, texts: list[str], device: str) -> np.ndarray:
     return torch.cat(kept).numpy()
 
 
-def ours(model, tokenizer, texts: list[str], device: str, batch: int) -> np.ndarray:
+def ours(model, tokenizer, texts: list[str], device: str, batch_tokens: int | None) -> np.ndarray:
     """The workflow's; (n, layers, width)."""
-    layers = extract_features(model, tokenizer, texts, batch, device)
+    layers = extract_features(model, tokenizer, texts, batch_tokens, device)
     return torch.stack(list(layers.values()), dim=1).numpy()
 
 
@@ -91,7 +91,7 @@ def measure(given: argparse.Namespace) -> None:
     began = time.perf_counter()
     model, tokenizer = build(given.size, given.device, given.dtype)
     ready = time.perf_counter()
-    side = {"baseline": baseline, "ours": lambda *a: ours(*a, given.batch)}[given.side]
+    side = {"baseline": baseline, "ours": lambda *a: ours(*a, given.batch_tokens)}[given.side]
     if given.device != "cpu":  # kernels are compiled and chosen at their first use
         side(model, tokenizer, texts[:8], given.device)
         torch.cuda.synchronize()
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="20m")
     parser.add_argument("--captions", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=64, help="of the workflow's side")
+    parser.add_argument("--batch-tokens", type=int, help="of the workflow's side (default: the workflow's)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default=None, help="default: bfloat16 on a GPU, else float32")
     parser.add_argument("--threads", type=int, default=1)
@@ -134,8 +134,10 @@ def main() -> None:
         for side in ("baseline", "ours"):
             path = Path(folder) / f"{side}.npy"
             command = [sys.executable, __file__, "--side", side, "--save", str(path)]
-            for name in ("size", "captions", "batch", "device", "dtype", "threads"):
+            for name in ("size", "captions", "device", "dtype", "threads"):
                 command += [f"--{name}", str(getattr(given, name))]
+            if given.batch_tokens:
+                command += ["--batch-tokens", str(given.batch_tokens)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 raise SystemExit(done.stderr)

@@ -22,7 +22,7 @@ rule extract_language_features:
         **RUNNING_A_MODEL,
     params:
         row=row("models"),
-        batch=CONFIG["features"]["language_batch"],
+        batch_tokens=CONFIG["features"]["batch_tokens"],
         options={key: CONFIG["features"][key] for key in ("mode", "pooling", "prompt")},
         weights=weights,
         device=CONFIG["device"],
@@ -54,7 +54,7 @@ rule extract_vision_features:
         **RUNNING_A_MODEL,
     params:
         row=row("models"),
-        batch=CONFIG["features"]["vision_batch"],
+        batch_images=CONFIG["features"]["batch_images"],
         device=CONFIG["device"],
         code=code("extract_vision_features"),
     message:

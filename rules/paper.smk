@@ -91,7 +91,7 @@ rule extract_timm_features:
         **RUNNING_A_MODEL,
     params:
         row=row("models"),
-        batch=CONFIG["features"]["vision_batch"],
+        batch_images=CONFIG["features"]["batch_images"],
         device=CONFIG["device"],
         code=code("extract_timm_features"),
     message:
@@ -120,7 +120,7 @@ rule score_captions:
     resources:
         **RUNNING_A_MODEL,
     params:
-        batch=CONFIG["features"]["language_batch"],
+        batch_tokens=CONFIG["features"]["batch_tokens"],
         weights=weights,
         device=CONFIG["device"],
         code=code("score_captions"),

@@ -14,10 +14,7 @@ with job(snakemake) as out:
     params, metric = snakemake.params, snakemake.params.metric
     use_threads(snakemake.threads)
     paths = dict(zip(params.models, snakemake.input.models, strict=True))
-    layers = {
-        m: comparable_layers(p, metric, params.clamp, params.concatenate, params.device)
-        for m, p in paths.items()
-    }
+    layers = comparable_layers(paths, metric, params.clamp, params.concatenate, params.device)
     sides = [list(dict.fromkeys(side)) for side in zip(*params.pairs, strict=True)]
     if METRICS[metric].is_global:  # one permuted kernel serves all models of the other side
         groups = [[side] for side in sides]

@@ -15,7 +15,7 @@ with job(snakemake) as out:
     model, tokenizer = load(
         snakemake.input.model, "text_encoder", params.device, **params.weights, gpus=snakemake.resources.gpu
     )
-    layers = extract_features(model, tokenizer, captions, params.batch or 256, model.device, **params.options)
+    layers = extract_features(model, tokenizer, captions, params.batch_tokens, model.device, **params.options)
     check_layers(layers, params.row)
     metadata = describe(params.row, POOLING[params.options["pooling"]], **snakemake.input)
     metadata |= {key: params.options[key] for key in USUAL if params.options[key] != USUAL[key]}

@@ -13,7 +13,7 @@ with job(snakemake) as out:
     folder = Path(snakemake.input.dataset)
     images = [folder / image for image in read_captions(folder).image]
     model, transform = load(snakemake.input.model, params.row["dtype"] or "float32", params.device)
-    layers = extract_features(model, transform, images, params.batch)
+    layers = extract_features(model, transform, images, params.batch_images)
     check_layers(layers, params.row)
     metadata = describe(params.row, "class token of each block", **snakemake.input)
     write_features(out.features, layers, metadata)

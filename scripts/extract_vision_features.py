@@ -15,6 +15,6 @@ with job(snakemake) as out:
     folder = Path(snakemake.input.dataset)
     images = [folder / image for image in read_captions(folder).image]
     layers_of = load(row, snakemake.input.model, params.device, snakemake.threads)
-    layers = extract_features(layers_of, row, images, params.batch)
+    layers = extract_features(layers_of, row, images, params.batch_images)
     check_layers(layers, params.row)
     write_features(out.features, layers, describe(params.row, pooling(row), **snakemake.input))

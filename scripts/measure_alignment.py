@@ -10,11 +10,8 @@ from prh.metrics import layer_state
 with job(snakemake) as out:
     params, metric = snakemake.params, snakemake.params.metric
     use_threads(snakemake.threads)
-    models = dict(zip(params.models, snakemake.input.models, strict=True))
-    layers = {
-        m: comparable_layers(p, metric, params.clamp, params.concatenate, params.device)
-        for m, p in models.items()
-    }
+    paths = dict(zip(params.models, snakemake.input.models, strict=True))
+    layers = comparable_layers(paths, metric, params.clamp, params.concatenate, params.device)
     parts = []
     for k in params.k:
         states = {model: layer_state(metric, found, k) for model, found in layers.items()}

@@ -15,6 +15,6 @@ with job(snakemake) as out:
     model, tokenizer = load(
         snakemake.input.model, "causal_lm", params.device, **params.weights, gpus=snakemake.resources.gpu
     )
-    score = caption_bits_per_byte(model, tokenizer, captions, params.batch or 64, model.device)
+    score = caption_bits_per_byte(model, tokenizer, captions, params.batch_tokens, model.device)
     names = {"model": snakemake.wildcards.model, "dataset": snakemake.wildcards.dataset}
     write_json(out.score, {**names, **params.weights, **asdict(score)})

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 def test_layers_are_mean_pooled_hidden_states(folder):
     model, tokenizer = language.load(folder, "text_encoder")
-    layers = language.extract_features(model, tokenizer, CAPTIONS, batch_size=4)
+    layers = language.extract_features(model, tokenizer, CAPTIONS, batch_tokens=8)
     assert list(layers) == ["embedding", "block1", "block2", "block3"]
     for i, caption in enumerate(CAPTIONS):  # one by one: no padding, no mask
         with torch.inference_mode():
@@ -36,10 +36,10 @@ def test_layers_are_mean_pooled_hidden_states(folder):
             torch.testing.assert_close(pooled[i], state[0].mean(dim=0), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 100])
-def test_the_batch_size_does_not_matter(folder, batch_size):
+@pytest.mark.parametrize("batch_tokens", [1, 6, 100, None])
+def test_the_batch_size_does_not_matter(folder, batch_tokens):
     model, tokenizer = language.load(folder, "text_encoder")
-    some = language.extract_features(model, tokenizer, CAPTIONS, batch_size)
+    some = language.extract_features(model, tokenizer, CAPTIONS, batch_tokens)
     other = language.extract_features(model, tokenizer, CAPTIONS, 3)
     for name in some:
         torch.testing.assert_close(some[name], other[name], rtol=1e-4, atol=1e-5)

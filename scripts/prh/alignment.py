@@ -72,11 +72,16 @@ def best_pair(scores: np.ndarray, mode: str = "robust") -> Alignment:
     return Alignment(score, layer_x, layer_y, scores)
 
 
-def comparable_layers(path, metric, clamp, concatenate, device):
-    """The layers of one model as `metric` takes them: a neighbour table, or features clamped and normalised."""
+def comparable_layers(paths, metric, clamp, concatenate, device):
+    """The layers of each model as `metric` takes them: a neighbour table, or features clamped and normalised.
+
+    paths: the file of each model by name, of neighbours or of features.
+    """
     if METRICS[metric].family == "neighbors":
-        return read_index(path)[0]
-    return prepare(read_features(path)[0], clamp, concatenate, device)
+        return {model: read_index(path)[0] for model, path in paths.items()}
+    return {
+        model: prepare(read_features(path)[0], clamp, concatenate, device) for model, path in paths.items()
+    }
 
 
 def stacked(layers):

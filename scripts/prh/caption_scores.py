@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from prh.batching import in_batches
+from prh.batching import in_batches, tokens_for
 from prh.language import token_lengths
 
 
@@ -24,7 +24,7 @@ class CaptionScore:
     longest_tokens: int
 
 
-def caption_bits_per_byte(model, tokenizer, captions, batch_size, device="cpu"):
+def caption_bits_per_byte(model, tokenizer, captions, batch_tokens=None, device="cpu"):
     """Bits per UTF-8 byte of each caption by itself under a causal language model, as a `CaptionScore`.
 
     A caption's first token, which is the beginning-of-sequence token where the tokenizer has one, is not scored.
@@ -46,7 +46,9 @@ def caption_bits_per_byte(model, tokenizer, captions, batch_size, device="cpu"):
         )
         bits[positions] = (nats * valid.to(nats.device)).double().sum(dim=1).cpu() / math.log(2)
 
-    in_batches(order, batch_size, run, "scoring captions")
+    # A token's row of logits is as long as the vocabulary, so that batches are small, as on a processor.
+    room = batch_tokens or tokens_for("cpu")
+    in_batches(order, room, run, "scoring captions", [lengths[i] for i in order])
     sizes = torch.tensor([len(caption.encode("utf-8")) for caption in captions], dtype=torch.float64)
     return CaptionScore(
         bits_per_byte=(bits / sizes).mean().item(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
-from prh.batching import in_batches
+from prh.batching import in_batches, tokens_for
 from prh.errors import InputError
 from prh.features import LayerCollector
 from prh.sources import extract, join_members, members
@@ -59,7 +59,7 @@ def _four_bits(dtype):
 
 
 def extract_features(
-    model, tokenizer, captions, batch_size, device="cpu", mode="robust", pooling="mean", prompt=None
+    model, tokenizer, captions, batch_tokens=None, device="cpu", mode="robust", pooling="mean", prompt=None
 ):
     """Hidden states of every layer, the embedding first, averaged over the valid tokens (the paper, section 3).
 
@@ -68,6 +68,8 @@ def extract_features(
 
     Parameters
     ----------
+    batch_tokens: tokens in a batch, padding included; None for what suits the device. A caption that has more is a
+        batch of its own.
     mode: "robust": batches sorted by length and padded on the right to their own longest caption, averaged in float32.
         "reference": as the official code, in the data set's order, padded on the left to its longest caption, averaged
         in the model's own type.
@@ -81,10 +83,11 @@ def extract_features(
     lengths = token_lengths(tokenizer, texts)
     reference = mode == "reference"
     tokenizer.padding_side = "left" if reference else "right"
-    padding = {"padding": "max_length", "max_length": max(lengths)} if reference else {"padding": True}
-    order = list(range(len(texts)))
-    if not reference:
-        order.sort(key=lambda i: (lengths[i], i))
+    if reference:
+        padding, order = {"padding": "max_length", "max_length": max(lengths)}, list(range(len(texts)))
+        lengths = [max(lengths)] * len(texts)
+    else:
+        padding, order = {"padding": True}, sorted(range(len(texts)), key=lambda i: (lengths[i], i))
     accepted = inspect.signature(model.forward).parameters
     collector = LayerCollector(len(texts))
 
@@ -103,7 +106,7 @@ def extract_features(
         names = ["embedding"] + [f"block{i}" for i in range(1, len(states))]
         collector.add(positions, dict(zip(names, pooled, strict=True)))
 
-    in_batches(order, batch_size, run)
+    in_batches(order, batch_tokens or tokens_for(device), run, lengths=[lengths[i] for i in order])
     return collector.finished()
 
 

@@ -280,12 +280,12 @@ def _ending(i):
     return {**facts, "label": str(i % 4)}
 
 
-def everything(root):
-    """All that config/paper.yaml asks for."""
-    for name in repositories("language"):
-        language_model(root, name)
-    for name in repositories("vision"):
-        vision_transformer(root, name)
+def everything(root, chosen=None):
+    """All that config/paper.yaml asks for; of the models perhaps only the repositories that are `chosen`."""
+    for modality, make in (("language", language_model), ("vision", vision_transformer)):
+        for name in repositories(modality):
+            if chosen is None or name in chosen:
+                make(root, name)
     pairs(root)
     text(root)
     benchmarks(root)

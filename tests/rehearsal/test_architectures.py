@@ -33,6 +33,7 @@ ABSOLUTE["OPT"] = OPTConfig(
 )
 CAPTIONS = [text for text, *_ in standins.captions(10)]
 CAPTIONS += [CAPTIONS[0] + ", " + CAPTIONS[1], "a", "picture " * 30]
+ROOM = 80  # tokens in a batch: several captions of unequal length, so that there is padding
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,8 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("name", [*ARCHITECTURES, *ABSOLUTE])
 def test_every_mode_gives_the_features_of_captions_without_padding(folder, name):
     model, tokenizer = language.load(folder(name), "text_encoder")
-    robust = language.extract_features(model, tokenizer, CAPTIONS, 4)
-    reference = language.extract_features(model, tokenizer, CAPTIONS, 4, mode="reference")
+    robust = language.extract_features(model, tokenizer, CAPTIONS, ROOM)
+    reference = language.extract_features(model, tokenizer, CAPTIONS, ROOM, mode="reference")
     assert len(robust) == 4
     accepted = inspect.signature(model.forward).parameters
     for i, caption in enumerate(CAPTIONS):
@@ -80,8 +81,8 @@ def test_every_mode_gives_the_features_of_captions_without_padding(folder, name)
 def test_modes_agree_within_the_rounding_of_bfloat16(folder, name):
     model, tokenizer = language.load(folder(name), "text_encoder", dtype="bfloat16")
     assert model.dtype == torch.bfloat16
-    robust = language.extract_features(model, tokenizer, CAPTIONS, 4)
-    reference = language.extract_features(model, tokenizer, CAPTIONS, 4, mode="reference")
+    robust = language.extract_features(model, tokenizer, CAPTIONS, ROOM)
+    reference = language.extract_features(model, tokenizer, CAPTIONS, ROOM, mode="reference")
     for one, other in zip(robust.values(), reference.values(), strict=True):
         error = (one - other).norm(dim=1) / one.norm(dim=1)
         assert error.max() < 8 * 2**-8  # a few roundings of 8 bits
@@ -89,8 +90,8 @@ def test_modes_agree_within_the_rounding_of_bfloat16(folder, name):
 
 def test_the_last_token(folder):
     model, tokenizer = language.load(folder("LLaMA"), "text_encoder")
-    robust = language.extract_features(model, tokenizer, CAPTIONS, 4, pooling="last")
-    reference = language.extract_features(model, tokenizer, CAPTIONS, 4, mode="reference", pooling="last")
+    robust = language.extract_features(model, tokenizer, CAPTIONS, ROOM, pooling="last")
+    reference = language.extract_features(model, tokenizer, CAPTIONS, ROOM, mode="reference", pooling="last")
     with torch.inference_mode():
         ids = tokenizer(CAPTIONS[3], return_tensors="pt")["input_ids"]
         states = model(ids, output_hidden_states=True).hidden_states
@@ -102,34 +103,42 @@ def test_the_last_token(folder):
 def test_the_prompt_stands_around_the_caption(folder):
     model, tokenizer = language.load(folder("LLaMA"), "text_encoder")
     prompt = "An image with the caption '{caption}'. This is an image of a"
-    found = language.extract_features(model, tokenizer, CAPTIONS, 4, prompt=prompt)
+    found = language.extract_features(model, tokenizer, CAPTIONS, ROOM, prompt=prompt)
     whole = [prompt.replace("{caption}", caption) for caption in CAPTIONS]
-    expected = language.extract_features(model, tokenizer, whole, 4)
+    expected = language.extract_features(model, tokenizer, whole, ROOM)
     for name in found:
         assert torch.equal(found[name], expected[name])
 
 
 def test_a_batch_that_does_not_fit_is_halved(folder, capsys):
     model, tokenizer = language.load(folder("BLOOM"), "text_encoder")
-    expected = language.extract_features(model, tokenizer, CAPTIONS, 2)
+    expected = language.extract_features(model, tokenizer, CAPTIONS, ROOM)
+    longest = max(language.token_lengths(tokenizer, CAPTIONS))
     forward, sizes = model.forward, []
 
     def short_of_memory(input_ids, **given):
-        sizes.append(len(input_ids))
-        if len(input_ids) > 3:
+        sizes.append(input_ids.numel())
+        if input_ids.numel() > longest:
             raise torch.OutOfMemoryError("no more")
         return forward(input_ids, **given)
 
     short_of_memory.__signature__ = inspect.signature(forward)
     model.forward = short_of_memory
     try:
-        found = language.extract_features(model, tokenizer, CAPTIONS, 12)
+        found = language.extract_features(model, tokenizer, CAPTIONS, 1000)
     finally:
         model.forward = forward
-    assert sizes[:3] == [12, 6, 3]
-    assert "out of memory: batches of 3 from item 0 on" in capsys.readouterr().err
+    assert sizes[0] > 2 * longest
+    assert sizes[1] <= sizes[0] // 2
+    assert "out of memory: batches of " in capsys.readouterr().err
     for name in found:
         torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_batches_by_tokens():
+    lengths, seen = [1, 1, 2, 3, 3, 9, 2], []
+    batching.in_batches(list(range(7)), 6, seen.append, lengths=lengths)
+    assert seen == [[0, 1, 2], [3, 4], [5], [6]]  # as many as fit, padded to the longest; too long is alone
 
 
 def test_one_item_that_does_not_fit_is_said_to():
@@ -144,9 +153,9 @@ def test_spread_over_devices(folder):
     """More than one GPU: accelerate places the layers; without a GPU, all of them on the processor."""
     model, tokenizer = language.load(folder("LLaMA"), "text_encoder", gpus=2)
     plain, _ = language.load(folder("LLaMA"), "text_encoder")
-    spread = language.extract_features(model, tokenizer, CAPTIONS, 4, model.device)
+    spread = language.extract_features(model, tokenizer, CAPTIONS, ROOM, model.device)
     for one, other in zip(
-        spread.values(), language.extract_features(plain, tokenizer, CAPTIONS, 4).values(), strict=True
+        spread.values(), language.extract_features(plain, tokenizer, CAPTIONS, ROOM).values(), strict=True
     ):
         torch.testing.assert_close(one, other)
 
@@ -154,7 +163,7 @@ def test_spread_over_devices(folder):
 @pytest.mark.parametrize("name", ["BLOOM", "LLaMA", "Gemma"])
 def test_bits_per_byte_of_captions_is_the_chain_rule(folder, name):
     model, tokenizer = language.load(folder(name), "causal_lm")
-    found = caption_scores.caption_bits_per_byte(model, tokenizer, CAPTIONS, 4)
+    found = caption_scores.caption_bits_per_byte(model, tokenizer, CAPTIONS, ROOM)
     each = []
     for caption in CAPTIONS:
         ids = tokenizer(caption, return_tensors="pt")["input_ids"]
