@@ -25,7 +25,6 @@ CONDA_NAMES = {
     "PIL": "pillow",
     "IPython": "ipython",
     "resvg_py": "resvg-py",
-    "lm_eval": "lm-eval",
     "matplotlib": "matplotlib-base",
     "seaborn": "seaborn-base",
 }

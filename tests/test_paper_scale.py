@@ -153,6 +153,36 @@ def test_numbers_without_a_source_are_refused(tmp_path):
         published.read_published(tmp_path / "t.tsv")
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("m\tt\t\t0.5\ts", "row 2 .`m`, `t`.: no number of shots"),
+        ("m\tt\t5\t50\ts", "row 2 .`m`, `t`.: value outside 0 ... 1"),
+        ("m\tt\t5\t\ts", "row 2 .`m`, `t`.: value outside 0 ... 1"),
+        ("a\tt\t5\t0.4\ts", "row 2 .`a`, `t`.: second value"),
+    ],
+)
+def test_bad_rows_of_benchmarks_are_named(tmp_path, row, message):
+    head = "# a comment\nmodel\tmeasure\tshots\tvalue\tsource\na\tt\t5\t0.5\ts\n"
+    (tmp_path / "t.tsv").write_text(head)
+    assert published.read_benchmarks(tmp_path / "t.tsv").value.tolist() == [0.5]
+    (tmp_path / "t.tsv").write_text(f"{head}{row}\n")
+    with pytest.raises(InputError, match=message):
+        published.read_benchmarks(tmp_path / "t.tsv")
+
+
+def test_the_published_benchmarks_are_those_that_are_measured(paper):
+    setup = load(paper)
+    table = published.read_benchmarks(ROOT / "config/published/benchmarks.tsv")
+    assert set(table.model) <= set(setup.chosen("language"))
+    asked = dict(task.split("@") for task in setup.config["performance"]["tasks"])
+    assert {(measure, str(shots)) for measure, shots in zip(table.measure, table.shots, strict=True)} == set(
+        asked.items()
+    )
+    assert (table.groupby("model").size() == len(asked)).all()
+    assert table.source.str.contains("row [^ ]+/[^ ]+").all()
+
+
 def reference():
     rows = [
         ("score", "small", "vit_a", "mutual_knn@10", 0.12),
@@ -196,7 +226,6 @@ def test_the_tables_of_published_numbers_can_be_read(paper):
     assert {name.removeprefix("set:") for name in named if name.startswith("set:")} <= words
     metrics = set(setup.config["alignment"]["metrics"])
     assert set(table.metric.dropna()) <= metrics
-    assert published.read_published(ROOT / "config/published/benchmarks.tsv").empty
 
 
 def figures():
@@ -220,6 +249,20 @@ def test_figures_are_drawn_and_the_same_twice(tmp_path):
     first = [written(i, figure) for i, figure in enumerate(figures())]
     assert first == [written(i, figure) for i, figure in enumerate(figures())]
     assert not plt.get_fignums()
+
+
+def test_the_shots_of_a_benchmark_are_shown():
+    scores = alignment().query("model_y == 'vit_a'").assign(
+        model=list(LANGUAGE), measure="t", shots=[5, 5, 5], value=[0.1, 0.2, 0.3],
+        source=["this run", "published: a", "published: a"],
+    )  # fmt: skip
+    axis = paper_plots.alignment_vs_downstream(scores, MODELS, "").axes[0]
+    assert axis.get_title() == "t, 5 shots"
+    assert [text.get_text() for text in axis.texts] == ["small", "middle", "large"]
+    axis = paper_plots.alignment_vs_downstream(scores.assign(shots=[5, 0, 5]), MODELS, "").axes[0]
+    assert axis.get_title() == "t"
+    assert [text.get_text() for text in axis.texts] == ["small, 5 shots", "middle, 0 shots", "large, 5 shots"]
+    plt.close("all")
 
 
 def test_five_panels_are_drawn_only_where_all_sizes_are_known():

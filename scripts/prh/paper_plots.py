@@ -2,6 +2,7 @@
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
@@ -57,7 +58,8 @@ def alignment_by_family(table, models, caption, performance_label):
 def alignment_vs_downstream(table, models, caption):
     """Figure 4 of the paper: benchmark scores over alignment with one vision model; the area is the model's size.
 
-    table: columns model, model_y, name, score (alignment), measure, shots, value, source. Published scores are hollow.
+    table: columns model, model_y, name, score (alignment), measure, shots, value, source. Published scores are hollow. The
+    number of shots is in a panel's title, or at each mark where they differ.
     """
     measures = list(dict.fromkeys(table.measure)) or ["no benchmark scores"]
     language = list(dict.fromkeys(table.model))
@@ -70,7 +72,11 @@ def alignment_vs_downstream(table, models, caption):
         )
         for axis, measure in zip(axes[0], measures, strict=True):
             mine = table[table.measure == measure]
+            shots = sorted(set(mine.shots.dropna().astype(int)))
             for row in mine.itertuples():
+                label = models[row.model]["label"]
+                if len(shots) > 1 and not pd.isna(row.shots):
+                    label += f", {int(row.shots)} shots"
                 colour = colours[models[row.model]["family"]]
                 hollow = row.source.startswith("published")
                 area = 8 + 60 * ((models[row.model]["parameters"] or 1e9) / 7e9) ** 0.5
@@ -78,13 +84,10 @@ def alignment_vs_downstream(table, models, caption):
                     row.score, row.value, s=area, facecolor="white" if hollow else colour, edgecolor=colour
                 )
                 axis.annotate(
-                    models[row.model]["label"], (row.score, row.value), xytext=(4, 3),
+                    label, (row.score, row.value), xytext=(4, 3),
                     textcoords="offset points", fontsize=5.5, color="0.35",
                 )  # fmt: skip
-            shots = sorted(set(mine.shots.dropna().astype(int)))
-            axis.set(
-                title=measure + (f", {'/'.join(map(str, shots))} shots" if shots else ""), ylabel="score"
-            )
+            axis.set(title=measure + (f", {shots[0]} shots" if len(shots) == 1 else ""), ylabel="score")
         vision = models[table.model_y.iloc[0]]["label"] if len(table) else "the vision model"
         handles = [
             Line2D([], [], label=family, color=colour, marker="o", linestyle="")

@@ -27,11 +27,30 @@ def read_published(path):
     return table
 
 
+def read_benchmarks(path):
+    """A table of published benchmark scores: model, measure, shots, value in 0 ... 1, source.
+
+    Raises `InputError` for a row without its shots or source, a value outside 0 ... 1, or a second value of one model and
+    measure: which of several holds is for the table to say, not for the figure.
+    """
+    table = read_published(path)
+    wrong = {
+        "no number of shots; say how many the source states": table.shots.isna(),
+        "value outside 0 ... 1; enter percentages as fractions": ~table.value.between(0, 1),
+        "second value of this model and measure; keep one": table.duplicated(["model", "measure"]),
+    }
+    for what, rows in wrong.items():
+        if rows.any():
+            row = table[rows].iloc[0]
+            raise InputError(f"{path}, row {row.name + 1} (`{row.model}`, `{row.measure}`): {what}")
+    return table
+
+
 def downstream_table(captions, measured, published, models):
     """One row per model and measure; `published` fills in what was not measured, and says so in `source`.
 
-    captions: mappings as `score_captions` writes them; measured: as `evaluate_downstream` does; published: a table with
-    the columns model, measure, shots, value, source, or None.
+    captions: mappings as `score_captions` writes them; measured: as `evaluate_downstream` does; published: a table as
+    `read_benchmarks` gives it, or None.
     """
     rows = []
     for found in captions:

@@ -1,7 +1,7 @@
 """A model hub on the loopback device, for the unmodified clients: HF_ENDPOINT=http://127.0.0.1:PORT.
 
 It serves ROOT/{models,datasets}/ORGANISATION/NAME/REVISION/..., a folder per revision; each has a commit made of its
-content. An empty file GATED beside the revisions gates a repository: its files then want an Authorization header.
+content, or is named by one. An empty file GATED beside the revisions gates a repository: its files then want an Authorization header.
 
     python tests/rehearsal/loopback.py ROOT PORT
 """
@@ -78,7 +78,8 @@ class Repository:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             names = [path.relative_to(folder).as_posix() for path in files]
             text = "".join(name + checksums_of(path)[0] for name, path in zip(names, files, strict=True))
-            commit = hashlib.sha1(text.encode()).hexdigest()
+            named = re.fullmatch(r"[0-9a-f]{40}", folder.name)
+            commit = folder.name if named else hashlib.sha1(text.encode()).hexdigest()
             if revision in (folder.name, commit):
                 return cls(base, folder, commit, names)
         return cls(base)

@@ -31,7 +31,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-TABLE = Path(__file__).resolve().parents[2] / "config" / "models_paper.tsv"
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 WORDS, WIDTH, LAYERS, BLOCKS = 512, 32, 3, 2
 COLOURS = ("red", "green", "blue", "orange", "purple", "black", "brown", "pink")
 SHAPES = ("circle", "square", "triangle", "stripe")
@@ -45,9 +45,9 @@ PICKLED = "openlm-research/"  # as repositories that have pytorch_model.bin only
 SHARDED = "huggyllama/"
 
 
-def rows():
-    """The rows of config/models_paper.tsv."""
-    with TABLE.open(encoding="utf-8") as file:
+def rows(table="models_paper.tsv"):
+    """The rows of a table of config/."""
+    with (CONFIG / table).open(encoding="utf-8") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
@@ -217,9 +217,10 @@ def pairs(root, name="minhuh/prh", revision="wit_1024", count=1024):
     (path / "README.md").write_text("---\nlicense: other\n---\nMade-up pairs.\n")
 
 
-def text(root, name="Skylion007/openwebtext", documents=400):
-    """Documents in two Parquet files."""
-    path = folder(root, "datasets", name)
+def text(root, name="openwebtext", documents=400):
+    """Documents in two Parquet files, at the revision of the corpus table's row."""
+    row = next(row for row in rows("corpora.tsv") if row["name"] == name)
+    path = folder(root, "datasets", row["repo"], row["revision"] or "main")
     (path / "plain_text").mkdir(exist_ok=True)
     lines = _texts()
     draw = random.Random(2)
