@@ -8,7 +8,7 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce audit crate import paper rehearse pin-revisions test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
@@ -56,6 +56,11 @@ paper: .venv-paper/run
 
 rehearse: .venv-paper/run
 	REHEARSE="$(MODELS)" .venv-paper/bin/python -m pytest --basetemp=rehearsal tests/rehearsal
+
+# One model of each kind of repository: pickled, sharded, gated, with experts; the models that single figures name.
+rehearse-part:
+	$(MAKE) rehearse MODELS="bloomz-560m open_llama_3b llama-65b gemma-2b mixtral-8x7b \
+	    vit_tiny_patch16_224.augreg_in21k vit_giant_patch14_dinov2.lvd142m"
 
 pin-revisions: .venv/run
 	PYTHONPATH=scripts $(BIN)/python -m prh.pins config/models_paper.tsv config/corpora.tsv
