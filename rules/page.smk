@@ -12,7 +12,7 @@ rule make_page:
         figures=all_shown("figures"),
         template=local(str(BASE / "notebooks" / "index.html")),
     output:
-        page="results/report/index.html",
+        page=shown_as("results/report/index.html", "page", PAGES, "The page of the run, to look through"),
     log:
         "results/logs/make_page.log",
     benchmark:
@@ -24,6 +24,7 @@ rule make_page:
         metric=CONFIG["alignment"]["metrics"][0],
         models=labels,
         shown=SHOWN,
+        figures={name: title for name, (_, title) in TOUR.items()},
         datasets={dataset: shown(dataset) for dataset in DATASETS},
         code=code("make_page"),
     message:
