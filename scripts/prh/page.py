@@ -65,6 +65,7 @@ def make_page(template, title, metric, models, datasets, alignment, performance,
                 "dataset": name,
                 "name": Path(path).stem,
                 "text": titles[Path(path).stem],
+                "size": Image.open(path).size,  # the page then knows its layout before the pictures are there
                 "png": _image(path),
             }
             for name, paths in figures.items()
