@@ -290,7 +290,7 @@ def layer_tiles(wildcards):
 # each figure and table.
 
 MAIN, PAIRS, METRIC_CHOICE = "1 The main result", "2 Models and layers", "3 Which metric"
-CHANCE, PUBLISHED, TABLES, PAGES = "4 Against chance", "5 Beside the paper", "6 Tables", "7 Pages"
+CHANCE, PUBLISHED, TABLES, STORY = "4 Against chance", "5 Beside the paper", "6 Tables", "7 The story"
 TOUR = {  # a figure's place in it, and its name in words, here and on the page of the run
     "alignment_vs_performance": (MAIN, "Alignment over language-model performance (figure 3)"),
     "alignment_matrix": (PAIRS, "All models by all models"),

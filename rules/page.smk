@@ -12,7 +12,7 @@ rule make_page:
         figures=all_shown("figures"),
         template=local(str(BASE / "notebooks" / "index.html")),
     output:
-        page=shown_as("results/report/index.html", "page", PAGES, "The page of the run, to look through"),
+        page="results/report/index.html",
     log:
         "results/logs/make_page.log",
     benchmark:

@@ -33,7 +33,7 @@ class Still(Progress):
 
 
 def progress(clock, terminal=False, typical=()):
-    return Still(io.StringIO(), terminal, typical, clock)
+    return Still(io.StringIO(), terminal, typical, clock=clock)
 
 
 def screen(text):

@@ -34,6 +34,7 @@ class Progress:
     ----------
     stream: where the lines go. terminal: whether they may be refreshed in place.
     typical: seconds that a job of a rule takes somewhere; only the proportions count, until a job of the rule is done.
+    other: the same for all other rules; None: not known.
     clock: seconds, from anywhere.
 
     On a terminal the lines of unfinished rules stand below an empty line, at whose begin the cursor waits: whatever another
@@ -41,8 +42,9 @@ class Progress:
 
     """
 
-    def __init__(self, stream, terminal, typical=(), clock=monotonic):
-        self.stream, self.terminal, self.typical, self.clock = stream, terminal, dict(typical), clock
+    def __init__(self, stream, terminal, typical=(), other=None, clock=monotonic):
+        self.stream, self.terminal, self.clock = stream, terminal, clock
+        self.typical, self.other = dict(typical), other
         self.rules, self.rule_of, self.began, self.spoke = {}, {}, None, 0.0
         self._lock, self._stop = threading.RLock(), threading.Event()
 
@@ -120,12 +122,11 @@ class Progress:
         rule = self.rules[name]
         if rule.seconds:
             return sum(rule.seconds) / len(rule.seconds)
-        known = [
-            (r.seconds, self.typical[n]) for n, r in self.rules.items() if r.seconds and n in self.typical
-        ]
-        if name not in self.typical or not known:
+        typical = {n: self.typical.get(n, self.other) for n in self.rules}
+        known = [(r.seconds, typical[n]) for n, r in self.rules.items() if r.seconds and typical[n]]
+        if typical[name] is None or not known:
             return None
-        return self.typical[name] * sum(sum(s) for s, _ in known) / sum(len(s) * t for s, t in known)
+        return typical[name] * sum(sum(s) for s, _ in known) / sum(len(s) * t for s, t in known)
 
     def _line(self, name):
         """What is to be said of a rule."""
