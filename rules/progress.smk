@@ -97,15 +97,11 @@ def closing_words():
 
 
 def words_of_failure():
-    """Lines for the end of a run in which jobs failed: which, where their logs are, what to do."""
+    """Lines for the end of a run that was not finished: which jobs failed, where their logs are, what to do."""
     failed = [] if CALM is None else sorted(CALM.failed.values())
-    return "\n".join(
-        [
-            f"{counted(len(failed), 'job')} failed after {duration(monotonic() - BEGAN)}; what is done stays. Their logs:",
-            *failed,
-        ]
-        + ["Mend the cause and give the same command again."]
-    )
+    what = f"{counted(len(failed), 'job')} failed" if failed else "Stopped"
+    first = f"{what} after {duration(monotonic() - BEGAN)}; what is done stays, and the same command goes on from there."
+    return "\n".join([first, *(["To mend first, by their logs:"] if failed else []), *failed])
 
 
 def say(text):

@@ -126,7 +126,8 @@ class Progress:
         known = [(r.seconds, typical[n]) for n, r in self.rules.items() if r.seconds and typical[n]]
         if typical[name] is None or not known:
             return None
-        return typical[name] * sum(sum(s) for s, _ in known) / sum(len(s) * t for s, t in known)
+        speed = sum(sum(took) for took, _ in known) / sum(len(took) * usual for took, usual in known)
+        return typical[name] * speed
 
     def _line(self, name):
         """What is to be said of a rule."""
@@ -147,14 +148,11 @@ class Progress:
 
     def _overall(self):
         """How far the run is."""
-        done, total = (
-            sum(values)
-            for values in zip(*((len(r.seconds), r.total) for r in self.rules.values()), strict=True)
-        )
+        done = sum(len(rule.seconds) for rule in self.rules.values())
+        total = sum(rule.total for rule in self.rules.values())
         left = self.seconds_left() if done < total else None
-        return f"{done} of {counted(total, 'job')} in {duration(self.clock() - self.began)}" + (
-            f", {about(left)}" if left else ""
-        )
+        said = f"{done} of {counted(total, 'job')} in {duration(self.clock() - self.began)}"
+        return f"{said}, {about(left)}" if left else said
 
     def _draw(self):
         size = shutil.get_terminal_size()
@@ -174,12 +172,8 @@ class Progress:
         with self.aside():
             silence = self.clock() - self.spoke
             if not self.terminal and silence >= max(RARE, (self.clock() - self.began) / 10):
-                lines = [self._line(name) for name, rule in self.rules.items() if rule.running]
-                self._say(
-                    "\n".join(
-                        [*lines[:-1], f"{lines[-1]}; {self._overall()}"] if lines else [self._overall()]
-                    )
-                )
+                running = [self._line(name) for name, rule in self.rules.items() if rule.running]
+                self._say("; ".join(filter(None, ["\n".join(running), self._overall()])))
 
     def _say(self, line):
         self._write(line + "\n")
