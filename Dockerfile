@@ -18,6 +18,7 @@ COPY Snakefile /opt/workflow/
 COPY config /opt/workflow/config
 COPY envs /opt/workflow/envs
 COPY notebooks /opt/workflow/notebooks
+COPY report /opt/workflow/report
 COPY rules /opt/workflow/rules
 COPY scripts /opt/workflow/scripts
 RUN if [[ -n "$CUDA" ]]; then export CONDA_OVERRIDE_CUDA="$CUDA"; fi \

@@ -8,7 +8,7 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce report audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
@@ -16,6 +16,7 @@ help:
 	@echo "make pin-revisions  write the hub's present commits, licences and gates into config/models_paper.tsv and corpora.tsv"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
+	@echo "make report      results/report/snakemake.html: the run as a guided tour, by snakemake --report"
 	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
 	@echo "make crate       results/crate.zip: the run as an RO-Crate, to send to others"
 	@echo "make import FROM=crate.zip   start from the features of a published run"
@@ -41,6 +42,9 @@ help:
 
 reproduce: .venv/run
 	$(BIN)/snakemake --cores $(CORES)
+
+report: .venv/run
+	$(BIN)/snakemake --cores $(CORES) --report results/report/snakemake.html --report-stylesheet report/style.css
 
 audit: .venv/run
 	$(BIN)/python scripts/audit.py

@@ -12,6 +12,9 @@ min_version("9.20")
 configfile: "config/config.yaml" if exists("config/config.yaml") else workflow.source_path("config/config.yaml")
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/features.smk"

@@ -76,7 +76,7 @@ rule tabulate_alignment:
             for path in tiles(d, m, "calibration", only_across=True)
         ],
     output:
-        table="results/tables/alignment.csv",
+        table=table("alignment", "The score of every pair of models"),
     log:
         "results/logs/tabulate_alignment.log",
     benchmark:
@@ -98,7 +98,7 @@ rule correlate:
         alignment="results/tables/alignment.csv",
         performance="results/tables/performance.csv",
     output:
-        table="results/tables/correlation.csv",
+        table=table("correlation", "Correlation of alignment with performance"),
     log:
         "results/logs/correlate.log",
     benchmark:

@@ -36,6 +36,7 @@ def load_configuration():
 
 SETUP = load_configuration()
 CONFIG = SETUP.config
+config.update(CONFIG)  # with the defaults filled in: the report's captions read it
 LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")
 CAUSAL = SETUP.chosen(type="causal_lm")
 MODELS = LANGUAGE + VISION
@@ -283,6 +284,54 @@ def layer_tiles(wildcards):
     """The tiles, of the main metric, that hold the model pairs drawn layer by layer."""
     names = {f"{POSITION[x] // BLOCK}-{POSITION[y] // BLOCK}" for x, y in LAYER_PAIRS}
     return [path for path in tiles(dataset_of(wildcards), METRIC) if Path(path).stem in names]
+
+
+# The report that Snakemake makes (`snakemake --report`): a tour in the order of the categories, a caption in report/ for
+# each figure and table.
+
+MAIN, PAIRS, METRIC_CHOICE = "1 The main result", "2 Models and layers", "3 Which metric"
+CHANCE, PUBLISHED, TABLES, STORY = "4 Against chance", "5 Beside the paper", "6 Tables", "7 The story"
+TOUR = {  # a figure's place in it, and its name in words, here and on the page of the run
+    "alignment_vs_performance": (MAIN, "Alignment over language-model performance (figure 3)"),
+    "alignment_matrix": (PAIRS, "All models by all models"),
+    "layer_alignment": (PAIRS, "Layer by layer"),
+    "alignment_by_metric": (METRIC_CHOICE, "The main figure by every metric (figures 13, 14)"),
+    "cknna_by_k": (METRIC_CHOICE, "CKNNA from few neighbours to many (figure 10)"),
+    "metric_agreement": (METRIC_CHOICE, "Do metrics order pairs of models alike? (figure 12)"),
+    "metric_properties": (METRIC_CHOICE, "What holds of each metric (figure 11)"),
+    "raw_vs_calibrated": (CHANCE, "Before and after null calibration (Groeger et al. 2026)"),
+    "alignment_vs_downstream": (PUBLISHED, "Benchmark scores over alignment (figure 4)"),
+    "reproduced_vs_published": (PUBLISHED, "Published numbers and this run's"),
+}
+
+
+def label_of_dataset(wildcards):
+    """The label of the data set whose figures stand in this folder."""
+    return SETUP.datasets[dataset_of(wildcards)].label
+
+
+def figure(name):
+    """The files of a figure: PDF, PNG and CSV; the latter two are in the report."""
+    category, title = TOUR[name]
+
+    def in_report(path, shown):
+        def words(wildcards):
+            return {"what": title, "data set": dataset_of(wildcards), "file": shown}
+
+        return report(path, f"../report/{name}.rst", category, label_of_dataset, words)
+
+    pdf, png, csv = multiext(f"figures/{{folder}}{name}", pdf=".pdf", png=".png", csv=".csv")
+    return [pdf, in_report(png, "figure"), in_report(csv, "its numbers")]
+
+
+def table(name, title):
+    """The path of a table, which is in the report."""
+    return shown_as(f"results/tables/{name}.csv", f"table_{name}", TABLES, title)
+
+
+def shown_as(path, caption, category, title):
+    """A path that is in the report and is of all data sets."""
+    return report(path, f"../report/{caption}.rst", category, "all data sets", {"what": title})
 
 
 FIGURE_PARAMS = {

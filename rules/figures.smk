@@ -7,7 +7,7 @@ rule plot_alignment_vs_performance:
         alignment="results/tables/alignment.csv",
         performance="results/tables/performance.csv",
     output:
-        multiext("figures/{folder}alignment_vs_performance", pdf=".pdf", png=".png", csv=".csv"),
+        figure("alignment_vs_performance"),
     log:
         "results/logs/figures/{folder}alignment_vs_performance.log",
     benchmark:
@@ -28,7 +28,7 @@ rule plot_alignment_matrix:
     input:
         alignment="results/tables/alignment.csv",
     output:
-        multiext("figures/{folder}alignment_matrix", pdf=".pdf", png=".png", csv=".csv"),
+        figure("alignment_matrix"),
     log:
         "results/logs/figures/{folder}alignment_matrix.log",
     benchmark:
@@ -49,7 +49,7 @@ rule plot_layer_alignment:
     input:
         tiles=layer_tiles,
     output:
-        multiext("figures/{folder}layer_alignment", pdf=".pdf", png=".png", csv=".csv"),
+        figure("layer_alignment"),
     log:
         "results/logs/figures/{folder}layer_alignment.log",
     benchmark:
@@ -72,7 +72,7 @@ rule plot_alignment_by_metric:
         alignment="results/tables/alignment.csv",
         performance="results/tables/performance.csv",
     output:
-        multiext("figures/{folder}alignment_by_metric", pdf=".pdf", png=".png", csv=".csv"),
+        figure("alignment_by_metric"),
     log:
         "results/logs/figures/{folder}alignment_by_metric.log",
     benchmark:
@@ -93,7 +93,7 @@ rule plot_cknna_by_k:
     input:
         alignment="results/tables/alignment.csv",
     output:
-        multiext("figures/{folder}cknna_by_k", pdf=".pdf", png=".png", csv=".csv"),
+        figure("cknna_by_k"),
     log:
         "results/logs/figures/{folder}cknna_by_k.log",
     benchmark:
@@ -114,7 +114,7 @@ rule plot_metric_agreement:
     input:
         alignment="results/tables/alignment.csv",
     output:
-        multiext("figures/{folder}metric_agreement", pdf=".pdf", png=".png", csv=".csv"),
+        figure("metric_agreement"),
     log:
         "results/logs/figures/{folder}metric_agreement.log",
     benchmark:
@@ -133,7 +133,7 @@ rule plot_metric_agreement:
 rule plot_metric_properties:
     """Figure 11 of the paper: what holds of each metric."""
     output:
-        multiext("figures/{folder}metric_properties", pdf=".pdf", png=".png", csv=".csv"),
+        figure("metric_properties"),
     log:
         "results/logs/figures/{folder}metric_properties.log",
     benchmark:
@@ -156,7 +156,7 @@ rule plot_raw_vs_calibrated:
         alignment="results/tables/alignment.csv",
         correlation="results/tables/correlation.csv",
     output:
-        multiext("figures/{folder}raw_vs_calibrated", pdf=".pdf", png=".png", csv=".csv"),
+        figure("raw_vs_calibrated"),
     log:
         "results/logs/figures/{folder}raw_vs_calibrated.log",
     benchmark:

@@ -24,6 +24,7 @@ rule make_page:
         metric=CONFIG["alignment"]["metrics"][0],
         models=labels,
         shown=SHOWN,
+        figures={name: title for name, (_, title) in TOUR.items()},
         datasets={dataset: shown(dataset) for dataset in DATASETS},
         code=code("make_page"),
     message:

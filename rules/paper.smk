@@ -171,7 +171,7 @@ rule tabulate_downstream:
         downstream=[f"results/downstream/{m}.json" for m in CAUSAL if CONFIG["performance"]["tasks"]],
         published=[find(path) for path in [CONFIG["performance"]["published"]] if path],
     output:
-        table="results/tables/downstream.csv",
+        table=table("downstream", "Benchmarks and bits per byte of the captions"),
     log:
         "results/logs/tabulate_downstream.log",
     benchmark:
@@ -193,7 +193,7 @@ rule plot_alignment_vs_downstream:
         alignment="results/tables/alignment.csv",
         downstream="results/tables/downstream.csv",
     output:
-        multiext("figures/{folder}alignment_vs_downstream", pdf=".pdf", png=".png", csv=".csv"),
+        figure("alignment_vs_downstream"),
     log:
         "results/logs/figures/{folder}alignment_vs_downstream.log",
     benchmark:
@@ -217,7 +217,7 @@ rule plot_reproduced_vs_published:
         downstream="results/tables/downstream.csv",
         published=[find(path) for path in [CONFIG["figures"]["published"]] if path],
     output:
-        multiext("figures/{folder}reproduced_vs_published", pdf=".pdf", png=".png", csv=".csv"),
+        figure("reproduced_vs_published"),
     log:
         "results/logs/figures/{folder}reproduced_vs_published.log",
     benchmark:

@@ -35,7 +35,7 @@ rule tabulate_performance:
     input:
         scores=expand("results/performance/{corpus}/{model}.json", corpus=CORPUS, model=CAUSAL),
     output:
-        table="results/tables/performance.csv",
+        table=table("performance", "Bits per byte of the language models"),
     log:
         "results/logs/tabulate_performance.log",
     benchmark:

@@ -9,7 +9,7 @@ rule report:
         notebook=local(str(BASE / "notebooks" / "report.ipynb")),
     output:
         notebook="results/report/report.ipynb",
-        page="results/report/report.html",
+        page=shown_as("results/report/report.html", "story", STORY, "The story of the run, a notebook"),
     log:
         "results/logs/report.log",
     benchmark:

@@ -24,5 +24,6 @@ with job(snakemake) as out:
         given.alignment,
         given.performance,
         figures,
+        params.figures,
     )
     out.page.write_text(page, encoding="utf-8")

@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -63,3 +65,83 @@ def test_figures_are_in_it(data):
     assert len(data["figures"]) == 16
     assert all(figure["png"].startswith("data:image/png;base64,iVBOR") for figure in data["figures"])
     assert all(figure["text"] for figure in data["figures"])
+    assert all(min(figure["size"]) > 100 for figure in data["figures"])
+
+
+# What a person would do, and what stands there afterwards.
+DEEDS = """<pre id="deeds"></pre><script>
+const text = id => $(id).textContent;
+const seen = {errors: [], scores: $("rows").children.length, cells: $("grid").querySelectorAll("rect").length - 1};
+window.addEventListener("error", event => seen.errors.push(event.message));
+const scores = () => [...$("rows").children].map(row => +row.children[0].textContent);
+$("search").value = "mobilenet minilm";
+$("search").dispatchEvent(new Event("input"));
+seen.found = $("rows").children.length;
+$("search").value = "";
+$("search").dispatchEvent(new Event("input"));
+seen.falling = scores();
+[...$("heads").querySelectorAll("button")].find(b => b.textContent.startsWith("score")).click();
+seen.rising = scores();
+seen.best = text("cell");
+for (const key of ["ArrowDown", "ArrowLeft"]) $("grid").dispatchEvent(new KeyboardEvent("keydown", {key}));
+seen.moved = text("cell");
+$("after").click();
+seen.item = text("chosen");
+const second = $("list0").querySelectorAll("button")[1];
+seen.second = second.querySelector("span:last-child").firstChild.textContent;
+second.click();
+seen.chosen = text("chosen");
+seen.focus = document.activeElement.id;
+seen.lists = [$("list0").children.length, $("list1").children.length];
+window.addEventListener("load", () => {
+  seen.audited = text("audited");
+  seen.verdicts = [...$("verdicts").querySelectorAll("tbody tr")].map(row => row.children[1].textContent);
+  $("deeds").textContent = JSON.stringify(seen);
+});
+</script>
+"""
+
+
+@pytest.mark.slow
+def test_its_controls_work_in_a_browser(page, data, tmp_path):
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium (Debian's package chromium): what the page does in a browser is not tested")
+    for folder in ("report", "audit"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "report/index.html").write_text(
+        page.replace("<script src=", DEEDS + "<script src="), encoding="utf-8"
+    )
+    rows = [{"artifact": "b", "verdict": "ok", "checks": "digest", "reason": ""}]
+    rows += [{"artifact": "a", "verdict": "fail", "checks": "", "reason": "its bytes are others"}]
+    (tmp_path / "audit/audit.js").write_text(f"window.AUDIT = {json.dumps(rows)};\n")
+    switches = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+    ]
+    switches += [
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--dump-dom",
+    ]
+    command = [chromium, *switches, (tmp_path / "report/index.html").as_uri()]
+    drawn = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    seen = json.loads(re.search(r'<pre id="deeds">(.*?)</pre>', drawn, re.DOTALL)[1].replace("&amp;", "&"))
+    assert seen["errors"] == []
+    assert (seen["scores"], seen["found"]) == (2 * 4, 2)  # data sets x language-vision pairs
+    assert seen["falling"] == sorted(seen["falling"], reverse=True)
+    assert seen["rising"] == sorted(seen["falling"])
+    grid = data["datasets"][0]["grids"]["minilm-l6|mobilenet-v2"]
+    assert seen["cells"] == len(grid) * len(grid[0])
+    assert seen["best"].endswith(f"{max(map(max, grid)):.4f}, the best.")
+    (i, j) = map(int, re.search(r"Layer (\d+) of .* with layer (\d+) of", seen["best"]).groups())
+    assert re.search(rf"Layer {max(i - 1, 0)} of .* with layer {max(j - 1, 0)} of", seen["moved"])
+    assert seen["item"] == data["datasets"][0]["captions"][1]
+    assert seen["second"] == f"2. {seen['chosen']}"
+    assert seen["focus"] == "chosen"
+    assert seen["lists"] == [10, 10]
+    assert (seen["audited"], seen["verdicts"]) == ("2 artifacts: 1 ok, 1 fail.", ["fail", "ok"])

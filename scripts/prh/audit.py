@@ -35,7 +35,7 @@ from prh.rederive import SAMPLES, NotHere, rederive
 
 FOLDERS = ("results", "figures")
 OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
-PAGES = ("results/README.md", "figures/README.md")
+PAGES = ("results/README.md", "figures/README.md", "results/report/snakemake.html")
 VERDICTS = ("fail", "absent", "suspect", "ok")
 COLUMNS = ("artifact", "kind", "rule", "checks", "verdict", "reason")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")

@@ -22,6 +22,7 @@ CODE = (
     "scripts",
     "envs",
     "notebooks",
+    "report",
     "config",
     "LICENSE",
     "requirements.txt",

@@ -36,19 +36,9 @@ SCORES = [
     ),
     *("p_value", "q_value", "calibrated_score", "ci_low", "ci_high"),
 ]
-FIGURES = {
-    "alignment_vs_performance": "Alignment over language-model performance, a line per vision model (the paper's figure 3).",
-    "alignment_matrix": "All models by all models: the score of the best layer pair.",
-    "layer_alignment": "Layer by layer, for some pairs; the circle marks the best layer pair.",
-    "alignment_by_metric": "Alignment over performance by every metric (figures 13 and 14).",
-    "cknna_by_k": "CKNNA from few neighbours to many, in its variants (figure 10).",
-    "metric_agreement": "Do the metrics order model pairs alike? Spearman over model pairs (figure 12).",
-    "metric_properties": "What holds of each metric (figure 11).",
-    "raw_vs_calibrated": "Before and after null calibration (Groeger et al. 2026).",
-}
 
 
-def make_page(template, title, metric, models, datasets, alignment, performance, figures):
+def make_page(template, title, metric, models, datasets, alignment, performance, figures, titles):
     """The page as text.
 
     Parameters
@@ -58,7 +48,7 @@ def make_page(template, title, metric, models, datasets, alignment, performance,
     models: per model, in order, at least label, modality and init.
     datasets: per data set, in order: label, folder, tiles (the main metric's), neighbors (model -> path).
     alignment, performance: the final tables.
-    figures: paths of PNG files, per data set.
+    figures: paths of PNG files, per data set; titles: what each shows, by the file's stem.
 
     """
     table = read_table(alignment)
@@ -74,7 +64,8 @@ def make_page(template, title, metric, models, datasets, alignment, performance,
             {
                 "dataset": name,
                 "name": Path(path).stem,
-                "text": FIGURES.get(Path(path).stem, ""),
+                "text": titles[Path(path).stem],
+                "size": Image.open(path).size,  # the page then knows its layout before the pictures are there
                 "png": _image(path),
             }
             for name, paths in figures.items()
