@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from prh.alignment import align_states, comparable_layers
+from prh.errors import about
 from prh.job import job, progress, use_threads
 from prh.metrics import layer_state
 
@@ -17,9 +18,13 @@ with job(snakemake) as out:
     }
     parts = []
     for k in params.k:
-        states = {model: layer_state(metric, found, k) for model, found in layers.items()}
+        states = {}
+        for model, found in layers.items():
+            with about(models[model]):
+                states[model] = layer_state(metric, found, k)
         for x, y in progress(params.pairs, f"{metric}, k = {k}", unit="pair"):
-            scores = align_states(metric, states[x], states[y])
+            with about(f"{models[x]} and {models[y]}"):
+                scores = align_states(metric, states[x], states[y])
             layer_x, layer_y = (axis.ravel() for axis in np.indices(scores.shape))
             part = {
                 "dataset": snakemake.wildcards.dataset,

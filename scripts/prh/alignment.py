@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from prh.catalogue import METRICS, check_metric
+from prh.errors import about
 from prh.features import read_features
 from prh.metrics import LayerState, layer_state, pair_scores
 from prh.neighbors import read_index
@@ -76,7 +77,9 @@ def comparable_layers(path, metric, clamp, concatenate, device):
     """The layers of one model as `metric` takes them: a neighbour table, or features clamped and normalised."""
     if METRICS[metric].family == "neighbors":
         return read_index(path)[0]
-    return prepare(read_features(path)[0], clamp, concatenate, device)
+    layers = read_features(path)[0]
+    with about(path):
+        return prepare(layers, clamp, concatenate, device)
 
 
 def stacked(layers):
