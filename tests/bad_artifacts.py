@@ -259,7 +259,7 @@ def results():
     yield Row("csv-swapped", [final_tables, lambda: shutil.copy(other, one)], CORRELATE, (f"{one}: cannot be read (column `dataset` is missing)", again))
     yield Row("csv-without-column", [final_tables, without(other, "bits_per_byte")], CORRELATE, (f"{other}: cannot be read (column `bits_per_byte` is missing)", again))
     for name, text, says in [
-        ("no-source", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\t\n", "row 1: no source; say where the number comes from"),
+        ("no-source", "# a comment\nmodel\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\t\n", "row 1: no source; say where the number comes from"),
         ("no-column", "model\tmeasure\tshots\tvalue\nb\tt\t0\t0.5\n", "column `source` is missing"),
         ("value-in-words", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\thigh\ta paper\n", "could not convert string to float: 'high'"),
         ("empty", "", ": not a table of published numbers"),
