@@ -12,6 +12,7 @@ sys.path.insert(0, str(BASE / "scripts"))
 from prh import configuration
 from prh.catalogue import METRICS, parse_metric
 from prh.errors import InputError
+from prh.job import check_writable
 from prh.provenance import code_digest
 
 # Jobs take these over. glibc then keeps what a job frees for its next batch, instead of giving it back to the system
@@ -27,13 +28,26 @@ def find(path):
 
 def load_configuration():
     """The configuration, or one line that says what is wrong with it."""
-    source = str(workflow.configfiles[-1]) if workflow.configfiles else "config"
+    given = workflow.config_settings  # what the command line says is laid over the default
+    source = " and ".join(map(str, given.configfiles)) or str(find("config/config.yaml"))
+    source += " with --config" if given.config else ""
     try:
         return configuration.load(config, BASE / "config" / "schemas", find, source)
     except InputError as error:
         raise SystemExit(f"Configuration error. {error}")
 
 
+def check_folders():
+    """One line if what a run writes to is read-only; Snakemake itself would end in a traceback."""
+    made = [Path(name) for name in (".snakemake", "results", "figures")]
+    try:
+        for folder in made + sorted(Path("results").glob("*/")):
+            check_writable(folder.absolute())
+    except InputError as error:
+        raise SystemExit(str(error))
+
+
+check_folders()
 SETUP = load_configuration()
 CONFIG = SETUP.config
 config.update(CONFIG)  # with the defaults filled in: the report's captions read it

@@ -49,7 +49,7 @@ def main():
     out = given.out or given.folder / "results" / "audit"
     try:
         sys.exit(1 if run(given.folder, out, pinned, given.samples, given.seed, given.partial) else 0)
-    except InputError as error:
+    except (InputError, OSError) as error:
         sys.exit(f"audit: {error}")
 
 

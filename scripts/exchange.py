@@ -21,7 +21,7 @@ def main():
     given = parser.parse_args()
     try:
         taken = start_from(given.crate, given.folder)
-    except InputError as error:
+    except (InputError, OSError) as error:
         sys.exit(f"import: {error}")
     print(*taken, f"{len(taken)} artifacts, digests checked. Now: snakemake --cores all", sep="\n")
 

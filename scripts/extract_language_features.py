@@ -1,6 +1,7 @@
 """Features of all captions under one language model."""
 
 from prh.datasets import read_captions
+from prh.errors import about
 from prh.features import check_layers, describe, write_features
 from prh.job import job, use_threads
 from prh.language import extract_features, load
@@ -15,7 +16,10 @@ with job(snakemake) as out:
     model, tokenizer = load(
         snakemake.input.model, "text_encoder", params.device, **params.weights, gpus=snakemake.resources.gpu
     )
-    layers = extract_features(model, tokenizer, captions, params.batch_tokens, model.device, **params.options)
+    with about(snakemake.input.model):
+        layers = extract_features(
+            model, tokenizer, captions, params.batch_tokens, model.device, **params.options
+        )
     check_layers(layers, params.row)
     metadata = describe(params.row, POOLING[params.options["pooling"]], **snakemake.input)
     metadata |= {key: params.options[key] for key in USUAL if params.options[key] != USUAL[key]}

@@ -1,5 +1,6 @@
 """The nearest neighbours of every item, in every layer of one model."""
 
+from prh.errors import about
 from prh.features import read_features
 from prh.job import job, use_threads
 from prh.neighbors import index_layers, write_index
@@ -9,7 +10,8 @@ with job(snakemake) as out:
     params = snakemake.params
     use_threads(snakemake.threads)
     layers, names, metadata = read_features(snakemake.input.features)
-    prepared = prepare(layers, params.clamp, params.concatenate, params.device)
+    with about(snakemake.input.features):
+        prepared = prepare(layers, params.clamp, params.concatenate, params.device)
+        ids = index_layers(prepared, params.k_max)
     names += ["all layers"] * (len(prepared) - len(layers))
-    ids = index_layers(prepared, params.k_max)
     write_index(out.neighbors, ids, {"model": metadata["model"], "layers": ",".join(names)})

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from prh.alignment import align_states, comparable_layers
+from prh.errors import about
 from prh.job import job, progress, use_threads
 from prh.metrics import layer_state
 
@@ -14,9 +15,13 @@ with job(snakemake) as out:
     layers = comparable_layers(paths, metric, params.clamp, params.concatenate, params.device)
     parts = []
     for k in params.k:
-        states = {model: layer_state(metric, found, k) for model, found in layers.items()}
+        states = {}
+        for model, found in layers.items():
+            with about(paths[model]):
+                states[model] = layer_state(metric, found, k)
         for x, y in progress(params.pairs, f"{metric}, k = {k}", unit="pair"):
-            scores = align_states(metric, states[x], states[y])
+            with about(f"{paths[x]} and {paths[y]}"):
+                scores = align_states(metric, states[x], states[y])
             layer_x, layer_y = (axis.ravel() for axis in np.indices(scores.shape))
             part = {
                 "dataset": snakemake.wildcards.dataset,

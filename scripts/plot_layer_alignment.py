@@ -4,11 +4,11 @@ import pandas as pd
 
 from prh.job import job
 from prh.plots import layer_alignment, save
-from prh.tables import named, read_parts
+from prh.tables import SCORES, named, read_parts
 
 with job(snakemake) as out:
     params = snakemake.params
-    table = named(read_parts(snakemake.input.tiles), params.dataset)
+    table = named(read_parts(snakemake.input.tiles, SCORES), params.dataset)
     table = table[table.name == params.metric].drop(columns=["name", "n"])
     parts = [table[(table.model_x == x) & (table.model_y == y)] for x, y in params.pairs]
     table = pd.concat(parts, ignore_index=True)

@@ -3,12 +3,12 @@
 from prh.job import job
 from prh.paper_plots import reproduced_vs_published
 from prh.plots import save
-from prh.published import compare, read_published
+from prh.published import NUMBERS, compare, read_published
 from prh.tables import across, read_table
 
 with job(snakemake) as out:
     params = snakemake.params
-    published = read_published(snakemake.input.published[0])
+    published = read_published(snakemake.input.published[0], NUMBERS)
     alignment = across(read_table(snakemake.input.alignment), params.dataset)
     downstream = read_table(snakemake.input.downstream)
     table = compare(published, alignment, downstream, params.sets, params.concatenate)

@@ -1,9 +1,9 @@
 """The best layer pair of every model pair, of all data sets, as one tidy table."""
 
 from prh.job import job
-from prh.tables import alignment_table, read_best, read_parts, write_table
+from prh.tables import NULLS, alignment_table, read_best, read_parts, write_table
 
 with job(snakemake) as out:
     given = snakemake.input
-    calibrated = read_parts(given.calibrated) if given.calibrated else None
+    calibrated = read_parts(given.calibrated, NULLS) if given.calibrated else None
     write_table(alignment_table(read_best(given.tiles), calibrated, snakemake.params.modality), out.table)

@@ -21,6 +21,14 @@ def config():
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
 
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in, and no package index but its folder `wheels`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "wheels")
+
+
 def copy_repository(folder):
     """Copy what git tracks, or would, below `folder`, and return the copy."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]

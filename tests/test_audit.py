@@ -261,11 +261,6 @@ def test_the_command_line(copy):
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_without_a_run(tmp_path):
-    with pytest.raises(InputError, match="has no records; give a folder with the results/"):
-        audit.audit(tmp_path)
-
-
 @pytest.mark.parametrize("place", np.linspace(0.01, 0.99, 9))
 def test_a_record_shows_every_change(tmp_path, place):
     path = tmp_path / "a.json"

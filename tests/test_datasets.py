@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from prh import datasets
-from prh.errors import InputError
 from prh.provenance import digest, tree_digests
 
 KNOWN = {
@@ -78,6 +77,16 @@ def test_the_draw_follows_the_seed(pictures, tmp_path):
     assert len(datasets.read_captions(tmp_path / "c")) == 8
 
 
+@pytest.mark.parametrize(
+    "caption", ["x" * 100_000, "صورة قطة", "\u202eright to left", "emoji 🦄 and \u200d joiners"]
+)
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte-order-mark"])
+def test_unusual_captions_are_kept(pictures, tmp_path, caption, begin):
+    (pictures / "captions.csv").write_bytes(begin + f"image,caption\np00.png,{caption}\n".encode())
+    datasets.make_from_folder(pictures, None, 0, tmp_path / "out", "mine")
+    assert datasets.read_captions(tmp_path / "out").caption.tolist() == [caption]
+
+
 @pytest.mark.parametrize("mode", ["CMYK", "L", "RGBA", "P"])
 def test_any_kind_of_picture_becomes_rgb(tmp_path, mode):
     Image.new("RGB", (5, 5), "white").convert(mode).save(tmp_path / ("x.tiff" if mode == "CMYK" else "x.png"))
@@ -87,39 +96,3 @@ def test_any_kind_of_picture_becomes_rgb(tmp_path, mode):
 def test_transparency_becomes_white(tmp_path):
     Image.new("RGBA", (5, 5), (0, 0, 0, 0)).save(tmp_path / "x.png")
     assert np.asarray(datasets.read_image(tmp_path / "x.png")).min() == 255
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("picture,caption\np00.png,a\n", "column `image` is missing"),
-        ("image,caption\np00.png,\n", "line 2: the caption is empty"),
-        ("image,caption\np00.png,a\np00.png,b\n", "id `p00` stands twice"),
-        ("image,caption\nnone.png,a\n", "none.png: no such image"),
-        ("image,caption\n../p00.png,a\n", "must lie within"),
-        ("id,image,caption\na b,p00.png,a\n", "id `a b` may have"),
-        ("image,caption\ncaptions.csv,a\n", "not a readable image"),
-        ("", "not a readable CSV"),
-    ],
-)
-def test_bad_captions(pictures, tmp_path, text, message):
-    (pictures / "captions.csv").write_text(text)
-    with pytest.raises(InputError, match=message):
-        datasets.make_from_folder(pictures, None, 0, tmp_path / "out", "mine")
-
-
-def test_too_few_pictures(pictures, tmp_path):
-    with pytest.raises(InputError, match="21 pairs asked for, it has 20"):
-        datasets.make_from_folder(pictures, 21, 0, tmp_path / "out", "mine")
-
-
-def test_no_captions_file(tmp_path):
-    with pytest.raises(InputError, match=r"captions\.csv: no such file"):
-        datasets.make_from_folder(tmp_path, None, 0, tmp_path / "out", "mine")
-
-
-def test_a_truncated_picture(pictures, tmp_path):
-    data = (pictures / "p00.png").read_bytes()
-    (pictures / "p00.png").write_bytes(data[: len(data) // 2])
-    with pytest.raises(InputError, match=r"p00\.png: not a readable image"):
-        datasets.make_from_folder(pictures, None, 0, tmp_path / "out", "mine")

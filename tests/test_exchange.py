@@ -10,7 +10,6 @@ import pytest
 
 from conftest import ROOT, snakemake
 from prh import audit, exchange
-from prh.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -74,37 +73,3 @@ def test_a_run_starts_from_it(small, crates, tmp_path):
     for name in ("alignment", "performance", "correlation"):
         table = f"results/tables/{name}.csv"
         assert (tmp_path / table).read_bytes() == (small / table).read_bytes()
-
-
-def test_a_changed_file_is_not_taken(crates, tmp_path):
-    shutil.copytree(crates / "large", tmp_path / "crate")
-    victim = tmp_path / "crate/results/features/pictures/minilm-l6.safetensors"
-    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
-    with pytest.raises(InputError, match=r"minilm-l6\.safetensors: not what its record says"):
-        exchange.start_from(tmp_path / "crate", tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_another_file_is_not_overwritten(crates, tmp_path):
-    place = tmp_path / "results/neighbors/pictures/minilm-l6.safetensors"
-    place.parent.mkdir(parents=True)
-    place.write_text("mine")
-    with pytest.raises(InputError, match="another one is there already; remove it first"):
-        exchange.start_from(crates / "large", tmp_path)
-    assert place.read_text() == "mine"
-
-
-def test_a_path_that_escapes(tmp_path):
-    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
-        archive.writestr("../escaped.txt", "x")
-    with pytest.raises(InputError, match=r"member `\.\./escaped.txt` would be written outside its folder"):
-        exchange.start_from(tmp_path / "bad.zip", tmp_path / "run")
-    (tmp_path / "torn.zip").write_bytes(b"PK\3\4 torn")
-    with pytest.raises(InputError, match=r"torn\.zip: not a readable crate"):
-        exchange.start_from(tmp_path / "torn.zip", tmp_path / "run")
-
-
-def test_nothing_to_start_from(tmp_path):
-    (tmp_path / "results").mkdir()
-    with pytest.raises(InputError, match="nothing to start from"):
-        exchange.start_from(tmp_path, tmp_path / "run")

@@ -1,254 +1,130 @@
-"""What goes wrong outside of the program: bad files of every kind, and disks that are full.
+"""Disks that are full and folders that are read-only. Bad inputs: test_bad_inputs.py; kills: test_kill.py."""
 
-docs/reliability.md counts these. Bad configurations and tables stand in test_configuration.py, bad captions in
-test_datasets.py, wheels in test_sources.py, crates in test_exchange.py, artifacts changed after the run in test_audit.py.
-"""
-
+import ctypes
 import os
-import struct
+import resource
 import subprocess
 import sys
-import zipfile
-import zlib
-from types import SimpleNamespace
+from contextlib import contextmanager
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import torch
-from PIL import Image
 
-from conftest import ROOT
-from prh import cache, datasets, features, neighbors, provenance, sources, tables, vision
-from prh.errors import InputError
+import bad_inputs
+from conftest import ROOT, SNAKEMAKE
+from good_jobs import GOOD
+from jobs import SNAKEMAKES_OWN, contents, prepare, watched
 
-
-def png(width, height):
-    """A PNG file that says it has these sides, and holds no pixels."""
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
-    parts = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+DOES = "import sys; sys.path[:0] = {paths}; from good_jobs import GOOD; GOOD[{kind!r}][1]()"
 
 
-def features_file(path):
-    """A right feature file, as bytes."""
-    features.write_features(path, {"a": torch.ones(8, 4), "b": torch.ones(8, 6)}, {"pairs": 8})
-    return path.read_bytes()
+@contextmanager
+def no_file_beyond(size):
+    """As if the disk were full: no file may grow beyond `size` bytes, those of child processes neither."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(
+        sys, "dont_write_bytecode", True
+    )  # Python would cut compiled modules off, for all time
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        monkeypatch.undo()
 
 
-def neighbors_file(path, ids=None):
-    ids = torch.arange(8).roll(1).view(1, 8, 1).to(torch.int32) if ids is None else ids
-    neighbors.write_index(path, ids, {"model": "m", "layers": "a"})
-    return path.read_bytes()
+def largest_file_of(kind, folder):
+    """Size of the largest file that a job writes."""
+    folder.mkdir()
+    os.chdir(folder)
+    steps, run = GOOD[kind]
+    prepare(steps, run)
+    before = contents()
+    assert watched(run)[0] == 0
+    made = [Path(name) for name, _ in contents().items() - before.items()]
+    return max(path.stat().st_size for path in made if path.is_file())
 
 
-def parquet_file(path):
-    pd.DataFrame({"a": np.arange(1000)}).to_parquet(path)
-    return path.read_bytes()
+@pytest.mark.parametrize("share", [0, 0.5], ids=["at-once", "halfway"])
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_disk_that_is_full(kind, share, here, tmp_path):
+    """One line that says it; what was there before stays, and no half of a file is left."""
+    size = 64 if share == 0 else int(share * largest_file_of(kind, tmp_path / "whole"))
+    (tmp_path / "full").mkdir()
+    os.chdir(tmp_path / "full")
+    steps, run = GOOD[kind]
+    prepare(steps, run)
+    before = contents()
+    with no_file_beyond(size):
+        status, said = watched(run)
+    assert status != 0
+    assert len(said) == 1, "\n".join(said)
+    assert "too large" in said[0]
+    assert contents() == before
 
 
-def emptied(data):
-    return b""
+def test_no_place_for_the_record(here):
+    """The output is small enough, its record is not: then there is neither, and the older ones stay."""
+    run = bad_inputs.with_row(bad_inputs.CORPUS, bytes=10)
+    prepare([bad_inputs.wheel({"text.txt": bad_inputs.TEXT})], run)
+    assert watched(run)[0] == 0
+    run.older()
+    before = contents()
+    with no_file_beyond(200):
+        status, said = watched(run)
+    assert status != 0
+    assert said == ["fetch_corpus: OSError: [Errno 27] File too large"]
+    assert contents() == before
 
 
-def halved(data):
-    return data[: len(data) // 2]
+def without_rights():
+    """Root writes to read-only folders by two capabilities; a process that has called this has them no more."""
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
-def shortened(data):
-    return data[:-1]
+@contextmanager
+def read_only(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o555)
+    try:
+        yield
+    finally:
+        folder.chmod(0o755)
 
 
-def headless(data):
-    return b"\0" * 16 + data[16:]
+def attempt(command, folder):
+    """(exit status, lines on the terminal) of a command in `folder`, without root's rights to write anywhere."""
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, preexec_fn=without_rights
+    )  # fmt: skip
+    lines = (done.stdout + done.stderr).splitlines()
+    return done.returncode, [line for line in lines if not line.startswith(SNAKEMAKES_OWN)]
 
 
-READERS = {
-    "f.safetensors": (features_file, features.read_features),
-    "n.safetensors": (neighbors_file, neighbors.read_index),
-    "t.parquet": (parquet_file, lambda path: tables.read_parts([path])),
-    "r.json": (lambda path: b'{"format": "prh-record 2", "run": {}}', provenance.read_record),
-}
-DAMAGES = (emptied, halved, shortened, headless)
+@pytest.mark.parametrize("name", ["", "results", "figures", "results/tables"])
+def test_a_read_only_folder(tmp_path, name):
+    """Snakemake is stopped before it starts anything."""
+    with read_only(tmp_path / name):
+        before = contents(tmp_path)
+        status, said = attempt([*SNAKEMAKE, "--cores", "1"], tmp_path)
+        assert status != 0
+        assert said == [f"{tmp_path / name} is read-only; make it writable, or run elsewhere by --directory"]
+        assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", READERS)
-def test_a_damaged_artifact_is_named(tmp_path, name, damage):
-    write, read = READERS[name]
-    path = tmp_path / name
-    path.write_bytes(damage(write(path)))
-    with pytest.raises(InputError) as error:
-        read(path)
-    assert str(error.value).startswith(f"{path}: ")
-    assert "\n" not in str(error.value)
-
-
-def test_swapped_artifacts_are_named(tmp_path):
-    features_file(tmp_path / "n.safetensors")
-    neighbors_file(tmp_path / "f.safetensors")
-    with pytest.raises(InputError, match=r"f\.safetensors: not a prh-features 1 file"):
-        features.read_features(tmp_path / "f.safetensors")
-    with pytest.raises(InputError, match=r"n\.safetensors: not a prh-neighbors 1 file"):
-        neighbors.read_index(tmp_path / "n.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("ids", "message"),
-    [
-        (torch.full((1, 8, 1), 8, dtype=torch.int32), "ids outside 0 ... 7"),
-        (torch.full((1, 8, 1), -1, dtype=torch.int32), "ids outside 0 ... 7"),
-        (torch.zeros((8, 1), dtype=torch.int32), r"must be \(layers, n, k\)"),
-    ],
-)
-def test_bad_neighbours(tmp_path, ids, message):
-    neighbors_file(tmp_path / "n.safetensors", ids)
-    with pytest.raises(InputError, match=f"n.safetensors: .*{message}"):
-        neighbors.read_index(tmp_path / "n.safetensors")
-
-
-def test_a_file_without_metadata(tmp_path):
-    path = tmp_path / "f.safetensors"
-    cache.save_file({"a": torch.ones(2)}, path)
-    with pytest.raises(InputError, match="its format: none"):
-        features.read_features(path)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "not a readable image"),
-        (b"<svg></svg>", "not a readable image"),
-        (b"not an image at all", "not a readable image"),
-        (png(60_000, 60_000), "not a readable image"),  # a bomb: it would take 10 GB
-        (png(10, 10), "not a readable image"),
-        (png(0, 10), "not a readable image"),
-    ],
-)
-def test_bad_images(tmp_path, data, message):
-    (tmp_path / "x.png").write_bytes(data)
-    with pytest.raises(InputError, match=rf"x\.png: {message}"):
-        datasets.read_image(tmp_path / "x.png")
-
-
-def folder_with(tmp_path, captions):
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
-    (tmp_path / "captions.csv").write_bytes(captions)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    "caption", ["x" * 100_000, "صورة قطة", "‮right to left", "emoji 🦄 and \u200d joiners"]
-)
-def test_unusual_captions_are_kept(tmp_path, caption):
-    folder = folder_with(tmp_path, f"image,caption\na.png,{caption}\n".encode())
-    datasets.make_from_folder(folder, None, 0, tmp_path / "out", "mine")
-    assert datasets.read_captions(tmp_path / "out").caption.tolist() == [caption]
-
-
-@pytest.mark.parametrize(
-    ("captions", "message"),
-    [
-        ("image,caption\na.png,grün\n".encode("latin-1"), r"captions.csv: not UTF-8 \(byte"),
-        (b"image,caption\na.png,   \n", "line 2: the caption is empty"),
-        (b"image,caption\n/etc/passwd,a\n", "must lie within"),
-        (b"\x00\x01\x02", "column `image` is missing|not a readable CSV"),
-        (b'image,caption\n"a.png,a\n', "not a readable CSV|no such image|id "),
-    ],
-)
-def test_bad_caption_files(tmp_path, captions, message):
-    with pytest.raises(InputError, match=message):
-        datasets.make_from_folder(folder_with(tmp_path, captions), None, 0, tmp_path / "out", "mine")
-
-
-@pytest.mark.parametrize("damage", DAMAGES[:3])
-def test_a_damaged_wheel(tmp_path, damage):
-    path = tmp_path / "w.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.bin", os.urandom(1000))
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=r"w\.whl: not a readable wheel; remove it"):
-        sources.members([path], "*")
-
-
-def test_a_wheel_with_a_changed_member(tmp_path):
-    path = tmp_path / "w.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.bin", b"x" * 1000)
-    data = bytearray(path.read_bytes())
-    data[500] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(InputError, match=r"w\.whl: damaged .*remove it"):
-        sources.read_member(path, "a.bin")
-
-
-ONNX = SimpleNamespace(type="onnx_vit", name="v")
-
-
-@pytest.mark.parametrize("data", [b"", b"no network", os.urandom(64)])
-def test_a_damaged_network(tmp_path, data):
-    (tmp_path / "model.onnx").write_bytes(data)
-    with pytest.raises(InputError, match=r"model\.onnx: not a readable ONNX model"):
-        vision.load(ONNX, tmp_path)
-
-
-def test_a_missing_shard(tmp_path):
-    from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
-
-    from prh import language
-
-    shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
-    LlamaForCausalLM(LlamaConfig(vocab_size=10, **shape)).save_pretrained(tmp_path, max_shard_size="8KB")
-    assert AutoConfig.from_pretrained(tmp_path).vocab_size == 10
-    shards = sorted(tmp_path.glob("model-*.safetensors"))
-    assert len(shards) > 1
-    shards[-1].unlink()
-    with pytest.raises(InputError, match="not a complete model"):
-        language.load(tmp_path, "causal_lm")
-
-
-FULL = """
-import resource, sys
-from types import SimpleNamespace
-sys.path.insert(0, {library!r})
-import numpy as np, pandas as pd, torch
-from PIL import Image
-from prh import features, neighbors, provenance, tables
-from prh.job import job
-
-class Files(dict):
-    def __iter__(self):
-        return iter(self.values())
-
-snakemake = SimpleNamespace(
-    output=Files(made={name!r}), input=Files(), params=Files(), rule="try", log=["log.txt"], threads=1
-)
-with job(snakemake) as out:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))  # no file may grow beyond
-    {body}
-"""
-WRITES = {
-    "x.safetensors": "features.write_features(out.made, {'a': torch.ones(100, 100)}, {})",
-    "y.safetensors": "neighbors.write_index(out.made, torch.zeros(1, 100, 100, dtype=torch.int32), {})",
-    "x.parquet": "pd.DataFrame({'a': np.random.rand(5000)}).to_parquet(out.made, index=False)",
-    "x.csv": "tables.write_table(pd.DataFrame({'a': np.random.rand(5000)}), out.made)",
-    "x.json": "provenance.write_json(out.made, list(range(5000)))",
-    "x.png": "Image.fromarray(np.random.randint(0, 255, (99, 99, 3), dtype=np.uint8)).save(out.made)",
-    "x.txt": "out.made.write_text('x' * 9999)",
-    "folder": "out.made.mkdir(); (out.made / 'a.txt').write_text('x' * 9999)",
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", WRITES)
-def test_a_disk_that_is_full(tmp_path, name):
-    """The job fails in one line, what was there before stays, and no half of a file is left."""
-    (tmp_path / name).mkdir() if name == "folder" else (tmp_path / name).write_text("older")
-    script = FULL.format(library=str(ROOT / "scripts"), name=name, body=WRITES[name])
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith("try: ")
-    assert done.stderr.count("\n") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "log.txt"])
-    assert name == "folder" or (tmp_path / name).read_text() == "older"
+@pytest.mark.parametrize("name", ["results/corpora", "results/logs", "results/records/results/corpora"])
+def test_a_job_that_may_not_write(here, name):
+    steps, run = GOOD["text"]
+    prepare(steps, run)
+    command = DOES.format(paths=[str(ROOT / "tests"), str(ROOT / "scripts")], kind="text")
+    with read_only(Path(name)):
+        before = contents()
+        status, said = attempt([sys.executable, "-c", command], ".")
+        assert status != 0
+        assert said == [
+            f"fetch_corpus: {name} is read-only; make it writable, or run elsewhere by --directory"
+        ]
+        assert contents() == before

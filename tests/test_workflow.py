@@ -26,26 +26,6 @@ def test_the_whole_workflow_is_planned(tmp_path):
         )
 
 
-def test_a_bad_configuration_is_one_line_before_any_job(tmp_path):
-    (tmp_path / "config.yaml").write_text("colour: red\n")
-    command = [
-        *SNAKEMAKE,
-        "--directory",
-        str(tmp_path),
-        "--configfile",
-        str(tmp_path / "config.yaml"),
-        "--cores",
-        "1",
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if "colour" in line]
-    assert len(said) == 1
-    assert "config.yaml: unknown key `colour`" in said[0]
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "results").exists()
-
-
 def test_tables(small):
     alignment = pd.read_csv(small / "results/tables/alignment.csv")
     assert len(alignment) == 2 * 3 * 6  # data sets x metrics x model pairs

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from prh.catalogue import METRICS, check_metric
+from prh.errors import about
 from prh.features import read_features
 from prh.metrics import LayerState, layer_state, pair_scores
 from prh.neighbors import read_index
@@ -79,9 +80,12 @@ def comparable_layers(paths, metric, clamp, concatenate, device):
     """
     if METRICS[metric].family == "neighbors":
         return {model: read_index(path)[0] for model, path in paths.items()}
-    return {
-        model: prepare(read_features(path)[0], clamp, concatenate, device) for model, path in paths.items()
-    }
+    layers = {}
+    for model, path in paths.items():
+        features = read_features(path)[0]
+        with about(path):
+            layers[model] = prepare(features, clamp, concatenate, device)
+    return layers
 
 
 def stacked(layers):

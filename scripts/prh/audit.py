@@ -8,6 +8,7 @@ inputs), "sample" (a seeded sample, made again by a plain implementation, agrees
 
 import csv
 import html
+import io
 import json
 import re
 from collections import Counter
@@ -30,6 +31,7 @@ from prh.provenance import (
     read_manifest,
     read_record,
     tree_digests,
+    write_texts,
 )
 from prh.rederive import SAMPLES, NotHere, rederive
 
@@ -320,14 +322,12 @@ def remake_command(findings):
 def write_report(findings, folder):
     """Write `audit.csv`, `audit.html`, and `audit.js`, which the page of the run shows, to `folder`."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     rows = [finding.row() for finding in findings]
-    with (folder / "audit.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    listed = io.StringIO()
+    table = csv.DictWriter(listed, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
     text = json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c")
-    (folder / "audit.js").write_text(f"window.AUDIT = {text};\n", encoding="utf-8")
     ordered = sorted(rows, key=lambda row: (VERDICTS.index(row["verdict"]), row["artifact"]))
     body = "\n".join(
         f'<tr class="{row["verdict"]}">'
@@ -336,8 +336,10 @@ def write_report(findings, folder):
         for row in ordered
     )
     head = "".join(f"<th>{column}</th>" for column in COLUMNS)
-    (folder / "audit.html").write_text(
-        PAGE.format(summary=summary(findings), head=head, body=body), encoding="utf-8"
+    page = PAGE.format(summary=summary(findings), head=head, body=body)
+    write_texts(
+        folder,
+        {"audit.csv": listed.getvalue(), "audit.html": page, "audit.js": f"window.AUDIT = {text};\n"},
     )
 
 

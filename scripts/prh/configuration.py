@@ -72,6 +72,7 @@ def load(config, schemas, find, source="config/config.yaml"):
     _check_names(configuration, source)
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
+    _check_published(configuration, find, source)
     return configuration
 
 
@@ -242,6 +243,15 @@ def _check_names(configuration, source):
     for modality in ("language", "vision"):
         if not configuration.chosen(modality):
             raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
+
+
+def _check_published(configuration, find, source):
+    for section in ("performance", "figures"):
+        path = configuration.config[section]["published"]
+        if path is not None and not Path(find(path)).is_file():
+            raise InputError(
+                f"{source}: key `{section}.published`: {path}: no such file; correct it, or null"
+            )
 
 
 def _check_metrics(configuration, source):

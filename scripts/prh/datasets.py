@@ -167,13 +167,19 @@ def _format(data, number, source):
 
 def read_image(path):
     """An image file as RGB; transparency becomes white."""
+    image = open_image(path)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def open_image(path):
+    """An image file as it is, read to its end."""
     try:
         with Image.open(path) as image:
             image.load()
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return image.convert("RGB")
+            return image
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
@@ -182,7 +188,13 @@ def read_image(path):
 
 def read_captions(folder):
     """The pairs of a finished data set: a DataFrame with the columns id, image, caption, source."""
-    return pd.read_parquet(Path(folder) / "captions.parquet")
+    path = Path(folder) / "captions.parquet"
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); remove the data set to have it made again"
+        ) from None
 
 
 def _read_captions_csv(path):
@@ -197,6 +209,12 @@ def _read_captions_csv(path):
     for column in ("image", "caption"):
         if column not in table:
             raise InputError(f"{path}: column `{column}` is missing; found: {', '.join(table.columns)}")
+    if not isinstance(table.index, pd.RangeIndex):  # how pandas reads rows that are longer than the header
+        raise InputError(
+            f"{path}, line 2: more cells than columns; a text with a comma in it needs quotes around it"
+        )
+    if table.empty:
+        raise InputError(f"{path}: no pairs in it; a line per image is needed")
     if "id" not in table:
         table["id"] = [Path(image).stem for image in table["image"]]
     for number, row in enumerate(table.itertuples(index=False), start=2):

@@ -196,22 +196,27 @@ def start_from(source, folder):
             raise InputError(f"{source / name}: not what its record says; get it again")
         if (folder / name).exists() and digest(folder / name) != facts["sha256"]:
             raise InputError(f"{folder / name}: another one is there already; remove it first")
-    for name, _ in taken:
-        if not (folder / name).exists():
-            _copy(source / name, folder / name)
-            _copy(source / record_path(name), folder / record_path(name))
+    missing = [name for name, _ in taken if not (folder / name).exists()]
+    _copy([(source / n, folder / n) for name in missing for n in (name, record_path(name))])
     return [name for name, _ in taken]
 
 
-def _copy(source, target):
-    """Copy a file or folder, whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".partial.{target.name}")
-    if source.is_dir():
-        shutil.copytree(source, partial, copy_function=shutil.copyfile)
-    else:
-        shutil.copyfile(source, partial)
-    partial.rename(target)
+def _copy(pairs):
+    """Copy files and folders (source, target), all of them or none."""
+    moves = [(source, target.with_name(f".partial.{target.name}"), target) for source, target in pairs]
+    try:
+        for source, partial, _ in moves:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, partial, copy_function=shutil.copyfile, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(source, partial)
+    except BaseException:
+        for _, partial, _ in moves:
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
+        raise
+    for _, partial, target in moves:
+        partial.rename(target)
 
 
 def _unzip(path, folder):

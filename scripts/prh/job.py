@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,29 +21,46 @@ def job(snakemake):
     """Run a script's body; yields a namespace with a temporary path per named output.
 
     All that is printed goes to the rule's log. When the body ends, the outputs are moved into place and a record,
-    named after the first one, is written. When it raises, nothing is left behind; an `InputError` becomes one line on the
-    terminal, anything else a traceback in the log.
+    named after the first one, is written. When it raises, nothing is left behind, and older outputs stay; an `InputError`
+    becomes one line on the terminal, anything else one line there and a traceback in the log.
     """
     began, clock = datetime.now(UTC), time.monotonic()
     finals = {name: Path(path) for name, path in snakemake.output.items()}
     partial = {name: path.with_name(f".partial.{path.name}") for name, path in finals.items()}
-    for path in partial.values():
-        _remove(path)
-    with _logged_to(snakemake.log[0] if snakemake.log else None) as terminal:
+    place = record_path(next(iter(finals.values()))) if finals else None
+    moves = [(partial[name], path) for name, path in finals.items()]
+    moves += [(place.with_name(f".partial.{place.name}"), place)] if finals else []
+    log = Path(snakemake.log[0]) if snakemake.log else None
+    with ExitStack() as stack:
+        terminal = sys.stderr
         try:
+            for path in [final for _, final in moves] + [log] * bool(log):
+                check_writable(path.parent)
+            terminal = stack.enter_context(_logged_to(log))
+            for path, _ in moves:  # what a killed job left, its scratch folders NAME~... too
+                for left in (path, *path.parent.glob(f"{path.name}~*")):
+                    _remove(left)
             yield SimpleNamespace(**partial)
-            for name, path in finals.items():
-                _remove(path)
-                partial[name].rename(path)
-            if finals:
-                place = record_path(next(iter(finals.values())))
+            if finals:  # all is written before anything takes the place of something older
+                made = _record(snakemake, {str(final): path for path, final in moves[:-1]}, began, clock)
                 place.parent.mkdir(parents=True, exist_ok=True)
-                write_json(place, _record(snakemake, finals, began, clock))
+                write_json(moves[-1][0], made)
+            for path, final in moves:
+                _remove(final)
+                path.rename(final)
         except BaseException as error:
-            for path in partial.values():
-                _remove(path)
             _explain(error, snakemake.rule, terminal)
+            for path, _ in moves:
+                with suppress(OSError):
+                    _remove(path)
             sys.exit(1)
+
+
+def check_writable(folder):
+    """Raise `InputError` if a folder, or where it is not there yet the one that it would be made in, is read-only."""
+    there = next(path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{there} is read-only; make it writable, or run elsewhere by --directory")
 
 
 def _record(snakemake, finals, began, clock):
@@ -52,7 +69,7 @@ def _record(snakemake, finals, began, clock):
     return record(
         snakemake.rule,
         _flat(snakemake.input),
-        finals.values(),
+        finals,
         params,
         time.monotonic() - clock,
         began,
@@ -92,13 +109,23 @@ def _logged_to(path):
 
 
 def _explain(error, rule, terminal):
-    if isinstance(error, InputError):
-        line = f"{rule}: {error}"
-        print(line, file=sys.stderr)
-    else:
-        traceback.print_exception(error)
-        line = f"{rule}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    print(line, file=terminal, flush=True)
+    known = isinstance(error, InputError)
+    cause = next((found for found in _chain(error) if isinstance(found, OSError)), error)
+    reason = error if known else f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else ''}"
+    print(f"{rule}: {reason}", file=terminal, flush=True)
+    if terminal is sys.stderr:  # there is no log
+        return
+    with suppress(OSError):  # the disk may be full
+        if not known:
+            traceback.print_exception(error)
+        print(f"{rule}: {reason}", file=sys.stderr, flush=True)
+
+
+def _chain(error):
+    """An error, and those in whose handling it was raised: closing a file on a full disk raises what says little."""
+    while error:
+        yield error
+        error = error.__context__
 
 
 def _remove(path):

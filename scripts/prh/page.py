@@ -13,6 +13,7 @@ from PIL import Image
 from prh.catalogue import METRICS, parse_metric
 from prh.errors import InputError
 from prh.neighbors import read_index
+from prh.tables import SCORES as LAYERS
 from prh.tables import named, read_parts, read_table
 
 SHOWN = 10  # neighbours of an item
@@ -85,7 +86,7 @@ def _dataset(name, facts, table, metric):
     best = table[table.name == metric]
     shown = set(facts["neighbors"])
     best = best[best.model_x.isin(shown) & best.model_y.isin(shown)]
-    layers = named(read_parts(facts["tiles"]), name)
+    layers = named(read_parts(facts["tiles"], LAYERS), name)
     layers = layers[(layers.name == metric) & layers.model_x.isin(shown) & layers.model_y.isin(shown)]
     grids = {
         f"{x}|{y}": group.pivot(index="layer_x", columns="layer_y", values="score")

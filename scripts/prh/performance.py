@@ -41,8 +41,11 @@ def passage(source, first_byte, size):
 
 def longest_string(source):
     """The longest string literal of a Python source text; it is parsed, never run."""
-    literals = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
-    return max((value for value in literals if isinstance(value, str)), key=len)
+    try:
+        literals = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"not a Python source text ({error})") from None
+    return max((value for value in literals if isinstance(value, str)), key=len, default="")
 
 
 def bits_per_byte(model, tokenizer, text, window, stride, device="cpu"):
@@ -86,4 +89,10 @@ def _negative_log_likelihood(model, ids, count):
 
 def read_text(path):
     """A corpus as `fetch_corpus` wrote it."""
-    return Path(path).read_text(encoding="utf-8")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start}); remove it to have it made again") from None
+    if not text.strip():
+        raise InputError(f"{path}: no text in it; remove it to have it made again")
+    return text

@@ -54,6 +54,21 @@ def write_json(path, value):
     Path(path).write_text(json_text(value), encoding="utf-8")
 
 
+def write_texts(folder, texts):
+    """Write text files by name into `folder`, all of them or none."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = {folder / name: folder / f".partial.{name}" for name in texts}
+    try:
+        for path, text in zip(partial.values(), texts.values(), strict=True):
+            path.write_text(text, encoding="utf-8", newline="\n")
+        for final, path in partial.items():
+            path.replace(final)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+
+
 def write_manifest(folder, **facts):
     """Write `manifest.json` into `folder`: the given facts and the digest of every other file."""
     folder = Path(folder)
@@ -63,7 +78,19 @@ def write_manifest(folder, **facts):
 
 def read_manifest(folder):
     """The manifest of a folder that `write_manifest` has finished."""
-    return json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+    return read_json(Path(folder) / MANIFEST, ["files"])
+
+
+def read_json(path, keys):
+    """A mapping that `write_json` wrote. Raises `InputError` if it is damaged or lacks one of `keys`."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
+    missing = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if missing:
+        raise InputError(f"{path}: key `{missing[0]}` is missing; remove it to have it made again")
+    return found
 
 
 def code_digest(script, library):
@@ -107,7 +134,8 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
 
     Parameters
     ----------
-    inputs, outputs: paths; of a folder the digest is that of all its files, see `digest`.
+    inputs: paths; of a folder the digest is that of all its files, see `digest`.
+    outputs: where each output lies now, by its path.
     seconds: how long the job took.
     began: when it began, in UTC.
     script: the script that ran; None where that is unknown.
@@ -116,7 +144,9 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
     made = {
         "format": RECORD_FORMAT,
         "rule": rule,
-        "outputs": {str(p): {"sha256": digest(p), "bytes": _size(p)} for p in sorted(map(str, outputs))},
+        "outputs": {
+            name: {"sha256": digest(outputs[name]), "bytes": _size(outputs[name])} for name in sorted(outputs)
+        },
         "inputs": {_portable(p, script): digest(p) for p in sorted(map(str, inputs))},
         "parameters": params,
         "seeds": {name: value for name, value in params.items() if name == "seed"},

@@ -8,6 +8,11 @@ from prh.catalogue import metric_name, parse_metric
 from prh.errors import InputError
 
 DOWNSTREAM = ["model", "measure", "shots", "value", "stderr", "documents", "version", "source"]
+# What the tables of config/published/ must have: benchmark scores, and numbers to compare with.
+BENCHMARKS = ["model", "measure", "shots", "value", "source"]
+NUMBERS = ["quantity", "model_x", "model_y", "metric", "value", "source"]
+# What `score_captions` says of a model.
+OF_A_MODEL = ["model", "bits_per_byte", "pooled_bits_per_byte", "longest_tokens", "captions"]
 MEASURED = "this run"
 # Measures of the downstream table that are no benchmarks.
 CAPTIONS, POOLED, LONGEST = (
@@ -18,9 +23,20 @@ CAPTIONS, POOLED, LONGEST = (
 OF_CAPTIONS = (CAPTIONS, POOLED, LONGEST)
 
 
-def read_published(path):
-    """A table of `config/published/`: tab-separated, # opens a comment. Raises `InputError` for a row without a source."""
-    table = pd.read_csv(path, sep="\t", comment="#", dtype={"shots": "Int64"})
+def read_published(path, columns):
+    """A table of `config/published/`: tab-separated, # opens a comment.
+
+    Raises `InputError` for a missing column, a row without a source, a value that is no number.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", comment="#")
+        missing = [column for column in columns if column not in table]
+        if missing:
+            raise ValueError(f"column `{missing[0]}` is missing")
+        table = table.astype({"value": float})
+        table = table.astype({"shots": "Int64"}) if "shots" in table else table
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a table of published numbers ({error}); correct it") from None
     for number, source in enumerate(table.source, start=1):
         if not isinstance(source, str) or not source.strip():
             raise InputError(f"{path}, row {number}: no source; say where the number comes from")
@@ -33,7 +49,7 @@ def read_benchmarks(path):
     Raises `InputError` for a row without its shots or source, a value outside 0 ... 1, or a second value of one model and
     measure: which of several holds is for the table to say, not for the figure.
     """
-    table = read_published(path)
+    table = read_published(path, BENCHMARKS)
     wrong = {
         "no number of shots; say how many the source states": table.shots.isna(),
         "value outside 0 ... 1; enter percentages as fractions": ~table.value.between(0, 1),

