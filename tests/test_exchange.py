@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from conftest import ROOT, snakemake
+from document import run_examples
 from prh import audit, exchange
 from prh.errors import InputError
 from prh.sources import fetch_wheel
@@ -62,7 +63,8 @@ def crates(small, tmp_path_factory):
     (small / "results/records/results/crate.zip.json").unlink()
 
 
-def test_it_says_what_ran(crates):
+def test_it_says_what_ran(small, crates):
+    run_examples(["results/crate.zip"], small)
     graph = json.loads((crates / "small/ro-crate-metadata.json").read_text())["@graph"]
     entities = {entity["@id"]: entity for entity in graph}
     root = entities["./"]

@@ -15,7 +15,7 @@ from conftest import ROOT
 # Listed for what they do, not for being imported: tools, and what other packages need at run time.
 TOOLS = {"snakemake", "pip", "ruff", "snakefmt", "ipykernel", "gguf", "accelerate", "protobuf", "pyarrow"}
 TOOLS |= {"snakemake-executor-plugin-slurm"}
-OWN = {"prh", "conftest", "cluster", "forgery", "loopback", "standins"}
+OWN = {"prh", "conftest", "cluster", "document", "forgery", "loopback", "standins"}
 # In an environment of its own, requirements-paper.txt: torch there is another one than here.
 PAPER = "requirements-paper.in"
 PAPER_TOOLS = {"torch", "torchvision", "pytest"}

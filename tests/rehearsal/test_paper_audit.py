@@ -5,6 +5,7 @@ and features of a vision model that nobody made.
 """
 
 import contextlib
+import json
 import math
 import os
 import runpy
@@ -21,6 +22,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from conftest import ROOT
+from document import OF_THE_PAPER, listed, run_examples
 from forgery import csv, edited, forge, manifest
 from prh import audit, datasets, features, hub
 from prh.provenance import record, record_path, write_json, write_manifest
@@ -190,6 +192,19 @@ def test_all_of_it_passes(finished):
     remark = f"not pinned: huggyllama/llama-7b at main, fetched as huggyllama/llama-7b at commit {COMMIT}"
     assert found[f"results/models/{LLAMA}"].reason == remark
     assert found[DATA].reason.endswith("offline: checksums not compared with the hub's")
+
+
+def test_the_document_says_what_they_hold(finished):
+    run_examples(sorted(OF_THE_PAPER), finished, wit_1024="wit")
+    assert len(OF_THE_PAPER) == 5
+    for title in OF_THE_PAPER:
+        name = title.replace("<dataset>", "wit").replace("<model>", LLAMA)
+        if name.endswith(".csv"):
+            held = [*pd.read_csv(finished / name).columns]
+        else:
+            found = json.loads((finished / name).read_text())
+            held = sorted(found["scores"][0] if "scores" in found else found)
+        assert held == (listed(title) if name.endswith(".csv") else sorted(listed(title))), title
 
 
 def without_a_tensor(folder, _target):
