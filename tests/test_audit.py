@@ -175,6 +175,12 @@ FORGED = {
     "results/tables/alignment.csv": (csv("score", lambda s: s[0] - 1e-9), "is not the maximum in"),
     "results/tables/performance.csv": (csv("tokens", lambda s: s[0] + 1), "tokens of smollm2-135m-random"),
     "results/tables/correlation.csv": (csv("n", lambda s: 7), "the tables have"),
+    "figures/metric_agreement.csv": (csv("cka", lambda s: 0.5), "Spearman of mutual_knn@10 and cka is"),
+    "figures/cknna_by_k.csv": (csv("score", lambda s: 0.5), "score of cknna, k = 5 is not what"),
+    "figures/alignment_by_metric.csv": (
+        csv("bits_per_byte", lambda s: 2.0),
+        "is not that of results/tables/performance.csv",
+    ),
     "figures/alignment_matrix.csv": (
         csv("score", lambda s: 0.5),
         "is not that of results/tables/alignment.csv",

@@ -204,7 +204,7 @@ def _check_chain(run, finding, packages):
     if not wrong:
         finding.passed.append("chain")
         leaves = _leaves(run, name)
-        if kind_of(name) in ("figure", "comparison", "report") and leaves:
+        if kind_of(name) in ("figure", "report") and leaves:
             finding.remarks.append(f"rests on {len(leaves)} sources")
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import zipfile
 from functools import lru_cache
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from prh.checks_measures import CALIBRATED, ROUNDING, scores_in_bounds
 from prh.kinds import kind_of
 from prh.plain import step_up
 from prh.published import DOWNSTREAM, MEASURED, OF_CAPTIONS, compare
-from prh.tables import ALIGNMENT, CORRELATION, PAIR, PERFORMANCE, across, best_layer_pairs, read_table
+from prh.tables import ALIGNMENT, CORRELATION, PAIR, PERFORMANCE, across, best_layer_pairs, named, read_table
 
 
 def _alignment_table(run, artifact):
@@ -165,23 +166,6 @@ def _measured(found):
     return list(zip(OF_CAPTIONS, map(found.get, keys), strict=True))
 
 
-def _comparison(run, artifact):
-    """This run's numbers beside the published ones follow from its tables."""
-    table, params = read_table(run.path(artifact)), run.params(artifact)
-    inputs = {kind_of(source): run.path(source) for source in run.inputs(artifact) if run.is_intact(source)}
-    if not {"alignment table", "downstream table"} <= inputs.keys():
-        return
-    alignment = across(read_table(inputs["alignment table"]), params["dataset"])
-    downstream = read_table(inputs["downstream table"])
-    published = table.drop(columns=["ours", "difference", "note"])
-    again = compare(published, alignment, downstream, params["sets"], params["concatenate"])
-    for column in ("ours", "difference"):
-        wrong = table[~np.isclose(table[column], again[column], rtol=1e-9, equal_nan=True)]
-        if len(wrong):
-            row = wrong.iloc[0]
-            yield f"{column} of {row.quantity}, {row.model_x} is {row[column]}, the tables give {again[column][row.name]}"
-
-
 def _figure(run, artifact):
     """A whole PDF, a PNG that can be read, numbers that are those of the tables."""
     path = run.path(artifact)
@@ -192,7 +176,9 @@ def _figure(run, artifact):
         with Image.open(io.BytesIO(data)) as image:
             image.load()
     if path.suffix == ".csv":
-        yield from _drawn(run, artifact)
+        if read_table(path).empty:
+            yield "has no rows"
+        yield from COMPUTED.get(path.stem, _drawn)(run, artifact)
 
 
 # The tables that figures draw from: what a row of a figure is told by, there and in the table.
@@ -207,8 +193,6 @@ DRAWN_FROM = {
 def _drawn(run, artifact):
     """The numbers that a figure shows are those of the tables."""
     table = read_table(run.path(artifact))
-    if table.empty:
-        yield "has no rows"
     sources = [source for source in run.inputs(artifact) if kind_of(source) in DRAWN_FROM]
     for source in filter(run.is_intact, sources):
         keys = DRAWN_FROM[kind_of(source)]
@@ -230,6 +214,63 @@ def _drawn(run, artifact):
             if differ.any():
                 row = joined[differ].iloc[0]
                 yield f"{column} of {row.model_x}, {row.model_y} is not that of {source}"
+
+
+def _alignment_of(run, artifact, choose=named):
+    """The rows of a figure's data set in the alignment table that it draws from; none if that is not as it was made."""
+    for source in run.inputs(artifact):
+        if kind_of(source) == "alignment table" and run.is_intact(source):
+            return choose(read_table(run.path(source)), run.params(artifact)["dataset"])
+    return None
+
+
+def _agreement(run, artifact):
+    """Spearman between metrics over all model pairs."""
+    alignment = _alignment_of(run, artifact)
+    if alignment is None:
+        return
+    table = read_table(run.path(artifact)).set_index("metric")
+    scores = alignment.pivot(index=["model_x", "model_y"], columns="name", values="score")
+    for x, y in combinations_with_replacement(table.columns, 2):
+        again = stats.spearmanr(scores[x], scores[y]).statistic
+        if not np.allclose([table.loc[x, y], table.loc[y, x]], again, atol=1e-9, equal_nan=True):
+            yield f"Spearman of {x} and {y} is {table.loc[x, y]}, {table.loc[y, x]}; the tables give {again}"
+
+
+def _sweep(run, artifact):
+    """Means of CKNNA over pretrained vision models, and the same standardised over language models."""
+    alignment = _alignment_of(run, artifact, across)
+    if alignment is None:
+        return
+    facts = run.params(artifact)["models"]
+    trained = alignment[[facts[model]["init"] != "random" for model in alignment.model_y]]
+    for (metric, k), group in read_table(run.path(artifact)).groupby(["metric", "k"], sort=False):
+        mine = trained[(trained.metric == metric) & (trained.k == k)]
+        means = np.array([mine[mine.model_x == model].score.mean() for model in group.model_x])
+        spread = means.std(ddof=1) if len(means) >= 3 else math.nan
+        for column, again in (("score", means), ("standardised", (means - means[0]) / spread)):
+            if not np.allclose(group[column], again, atol=1e-9, equal_nan=True):
+                yield f"{column} of {metric}, k = {k} is not what {len(mine)} model pairs give"
+
+
+def _comparison(run, artifact):
+    """This run's numbers beside the published ones."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    alignment = _alignment_of(run, artifact, across)
+    source = next(source for source in run.inputs(artifact) if kind_of(source) == "downstream table")
+    if alignment is None or not run.is_intact(source):
+        return
+    published = table.drop(columns=["ours", "difference", "note"])
+    again = compare(published, alignment, read_table(run.path(source)), params["sets"], params["concatenate"])
+    for column in ("ours", "difference"):
+        wrong = table[~np.isclose(table[column], again[column], rtol=1e-9, equal_nan=True)]
+        if len(wrong):
+            row = wrong.iloc[0]
+            yield f"{column} of {row.quantity}, {row.model_x} is {row[column]}, the tables give {again[column][row.name]}"
+
+
+# Figures whose numbers are not those of a table, but follow from one.
+COMPUTED = {"metric_agreement": _agreement, "cknna_by_k": _sweep, "reproduced_vs_published": _comparison}
 
 
 @lru_cache(maxsize=4)
@@ -259,7 +300,6 @@ CHECKS = {
     "performance table": _performance_table,
     "correlation table": _correlation_table,
     "downstream table": _downstream_table,
-    "comparison": _comparison,
     "figure": _figure,
     "report": _report,
     "crate": _crate,

@@ -18,7 +18,6 @@ KINDS = {
     "performance table": r"results/tables/performance\.csv",
     "correlation table": r"results/tables/correlation\.csv",
     "downstream table": r"results/tables/downstream\.csv",
-    "comparison": r"figures/(.+/)?reproduced_vs_published\.csv",
     "figure": r"figures/.+\.(pdf|png|csv)",
     "report": r"results/report/.+",
     "crate": r"results/crate\.zip",
