@@ -12,7 +12,8 @@ with job(snakemake) as out:
     table = table[(table.name == params.metric) & (table.model_y == params.vision)]
     scores = read_table(snakemake.input.downstream)
     scores = scores[~scores.measure.isin(OF_CAPTIONS)].drop(columns="documents")
-    table = table[["dataset", "name", "model_x", "model_y", "score"]].merge(
+    table = table[["dataset", "metric", "k", "name", "model_x", "model_y", "score"]].merge(
         scores, left_on="model_x", right_on="model"
     )
-    save(alignment_vs_downstream(table, params.models, params.caption), table, out)
+    figure = alignment_vs_downstream(table, params.models, params.caption)
+    save(figure, table.drop(columns=["name", "model"]), out)

@@ -1,49 +1,34 @@
 """docs/artifacts.md is true: its examples run in a finished run, and its columns are those of the files."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 
 from conftest import ROOT
-from prh import audit, tables
+from document import OF_THE_PAPER, SECTIONS, examples, listed, run_examples
+from prh import audit, published, tables
 
-DOCUMENT = (ROOT / "docs" / "artifacts.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^## `([^`]+)`\n(.*?)(?=^## |\Z)", DOCUMENT, re.M | re.S))
-
-
-def listed(title):
-    """The names in the first column of a section's table."""
-    return re.findall(r"^\| `(\w+)` \|", SECTIONS[title], re.M)
-
-
-def for_small(text):
-    return text.replace("openmoji_1024", "openmoji_64")
+OF_EVERY_RUN = [title for title in SECTIONS if title not in OF_THE_PAPER and title != "results/crate.zip"]
 
 
 def test_columns_of_the_tables():
     for name in ("alignment", "performance", "correlation"):
         assert listed(f"results/tables/{name}.csv") == list(getattr(tables, name.upper()))
+    assert listed("results/tables/downstream.csv") == list(published.DOWNSTREAM)
     assert listed("results/audit/") == list(audit.COLUMNS)
 
 
 def test_examples_are_short():
-    for title, body in SECTIONS.items():
-        for example in re.findall(r"```python\n(.*?)```", body, re.S):
+    for title in SECTIONS:
+        for example in examples(title):
             assert len([line for line in example.splitlines() if line]) <= 3, title
 
 
 def test_every_example_runs(small):
-    examples = [for_small(x) for x in re.findall(r"```python\n(.*?)```", DOCUMENT, re.S)]
-    assert len(examples) > 10
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
-    command = [sys.executable, "-W", "ignore", "-c", "\n".join(examples)]
-    done = subprocess.run(command, cwd=small, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert sum(len(examples(title)) for title in OF_EVERY_RUN) > 10
+    run_examples(OF_EVERY_RUN, small, openmoji_1024="openmoji_64")
 
 
 @pytest.mark.parametrize("title", [t for t in SECTIONS if t.endswith(".parquet")])
@@ -70,12 +55,40 @@ def sorted_as_listed(record):
     )
 
 
+def in_the_document(name):
+    """Whether a section speaks of an artifact, or of a rule's output with its wildcards in braces."""
+    for title in SECTIONS:
+        pattern = re.sub(r"<\w+>", r"[^/]+", title).replace(".csv", r"\.(csv|pdf|png)")
+        if re.fullmatch(pattern.rstrip("/"), name) or (title.endswith("/") and name.startswith(title)):
+            return True
+    return False
+
+
 def test_everything_that_a_run_makes_is_in_the_document(small):
-    patterns = [re.sub(r"<\w+>", r"[^/]+", title).replace(".csv", r"\.(csv|pdf|png)") for title in SECTIONS]
     for path in (small / "results/records").rglob("*.json"):
         for name in json.loads(path.read_text())["outputs"]:
-            shown = re.sub(r"^figures/pictures/", "figures/", name)
-            fits = any(
-                re.fullmatch(p.rstrip("/"), shown) or (p[-1] == "/" and shown.startswith(p)) for p in patterns
-            )
-            assert fits, name
+            assert in_the_document(re.sub(r"^figures/pictures/", "figures/", name)), name
+
+
+def outputs():
+    """The paths that all rules declare as their outputs, of every configuration; of a figure, its CSV file."""
+    found = []
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        for block in re.findall(r"^    output:\n((?:        .*\n)+)", path.read_text(), re.M):
+            names = re.findall(r'"((?:results|figures)/[^"]+)"', block)
+            assert names, block
+            found += [f"{name}.csv" if "multiext(" in block else name for name in names]
+    return [name.replace("{folder}", "") for name in found]
+
+
+def test_every_output_of_every_rule_is_in_the_document():
+    assert len(outputs()) > 25
+    assert [name for name in outputs() if not in_the_document(name)] == []
+    assert not in_the_document("results/notes/{model}.json")  # it can fail
+
+
+def test_every_section_is_of_something_that_is_made():
+    made = [*outputs(), "results/audit/audit.csv", "results/records/results/crate.zip.json"]
+    for title in SECTIONS:
+        pattern = re.sub(r"<\w+>", r".+", title).rstrip("/")
+        assert any(re.match(f"{pattern}(/|$)", name) for name in made), title

@@ -1,6 +1,5 @@
 """The audit finds every changed bit and every lost byte, and what is whole but cannot be true."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,9 +11,10 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
+from forgery import csv, edited, forge, rewrite, table
 from prh import audit, features, neighbors
 from prh.errors import InputError
-from prh.provenance import RECORDS, digest, read_record, seal, write_json
+from prh.provenance import read_record, seal, write_json
 
 TILE = "results/alignment/openmoji_64/mutual_knn/0-0.parquet"
 # One of each kind of file that a run makes.
@@ -55,12 +55,6 @@ def copy(small, tmp_path):
     for name in ("results", "figures"):
         shutil.copytree(small / name, tmp_path / name, copy_function=os.link, ignore=large)
     return tmp_path
-
-
-def rewrite(path, data):
-    """Write a file anew: the copy's are links to the originals."""
-    path.unlink()
-    path.write_bytes(data)
 
 
 def flip(path, place=None):
@@ -144,25 +138,6 @@ def test_swapped_artifacts(copy):
     assert {found[f"results/features/openmoji_64/{p.name}"].verdict for p in (one, two)} == {"fail"}
 
 
-def forge(folder, name, change):
-    """Alter an artifact and every record that speaks of it, as if it had been made so."""
-    path = folder / name
-    target = path.with_name("forged")
-    change(path, target)
-    path.unlink()
-    target.rename(path)
-    for place in (folder / RECORDS).rglob("*.json"):
-        record = read_record(place)
-        if name in record["outputs"]:
-            record["outputs"][name] = {"sha256": digest(path), "bytes": path.stat().st_size}
-        elif name in record["inputs"]:
-            record["inputs"][name] = digest(path)
-        else:
-            continue
-        place.unlink()
-        write_json(place, seal(record))
-
-
 def louder(path, target):
     layers, names, metadata = features.read_features(path)
     features.write_features(target, {n: v * 1.05 for n, v in zip(names, layers, strict=True)}, metadata)
@@ -180,23 +155,9 @@ def farther(path, target):
     neighbors.write_index(target, ids.flip(2), metadata)
 
 
-def table(column, value, reader=pd.read_parquet, writer="to_parquet"):
-    def change(path, target):
-        found = reader(path)
-        found.loc[0, column] = value(found[column])
-        getattr(found, writer)(target, index=False)
-
-    return change
-
-
-def csv(column, value):
-    return table(column, value, pd.read_csv, "to_csv")
-
-
-def nats(path, target):
-    found = json.loads(path.read_text())
+@edited
+def nats(found):
     found["window_nats"][0] += 1
-    write_json(target, found)
 
 
 FORGED = {
@@ -214,6 +175,12 @@ FORGED = {
     "results/tables/alignment.csv": (csv("score", lambda s: s[0] - 1e-9), "is not the maximum in"),
     "results/tables/performance.csv": (csv("tokens", lambda s: s[0] + 1), "tokens of smollm2-135m-random"),
     "results/tables/correlation.csv": (csv("n", lambda s: 7), "the tables have"),
+    "figures/metric_agreement.csv": (csv("cka", lambda s: 0.5), "Spearman of mutual_knn@10 and cka is"),
+    "figures/cknna_by_k.csv": (csv("score", lambda s: 0.5), "score of cknna, k = 5 is not what"),
+    "figures/alignment_by_metric.csv": (
+        csv("bits_per_byte", lambda s: 2.0),
+        "is not that of results/tables/performance.csv",
+    ),
     "figures/alignment_matrix.csv": (
         csv("score", lambda s: 0.5),
         "is not that of results/tables/alignment.csv",

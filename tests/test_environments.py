@@ -38,6 +38,8 @@ UNSEEN = {
     # transformers reads GGUF weights with the first two, sentencepiece's tokenizers with the others
     "language": {"gguf", "accelerate", "sentencepiece", "protobuf"},
     "downstream": {"accelerate", "sentencepiece", "protobuf"},
+    # the same tokenizers; transformers imports psutil where there is one: it would be Snakemake's
+    "audit": {"sentencepiece", "protobuf", "psutil"},
     "timm": {"torchvision"},  # timm imports it
     "notebook": {"ipykernel"},  # runs the notebook
 }

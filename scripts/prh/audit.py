@@ -10,7 +10,6 @@ import csv
 import html
 import io
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,15 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from prh.checks import CHECKS, kind_of, reasons
+from prh.checks import CHECKS, reasons
+from prh.checks_sources import COMMIT
 from prh.errors import InputError
 from prh.features import read_features
 from prh.job import progress
+from prh.kinds import kind_of
 from prh.plain import Prepared
 from prh.provenance import (
     MANIFEST,
     RECORDS,
-    WORKFLOW,
     digest,
     read_manifest,
     read_record,
@@ -35,12 +35,11 @@ from prh.provenance import (
 )
 from prh.rederive import SAMPLES, NotHere, rederive
 
-FOLDERS = ("results", "figures")
+FOLDERS = ("results/", "figures/")
 OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
 PAGES = ("results/README.md", "figures/README.md", "results/report/snakemake.html")
 VERDICTS = ("fail", "absent", "suspect", "ok")
 COLUMNS = ("artifact", "kind", "rule", "checks", "verdict", "reason")
-COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 
 
 @dataclass
@@ -120,12 +119,9 @@ class Run:
         return self.made[artifact]["outputs"][artifact]["sha256"]
 
     def inputs(self, artifact):
-        """What it was made from: names of artifacts, parts of the workflow left out."""
-        return [
-            name
-            for name in self.made.get(artifact, {"inputs": {}})["inputs"]
-            if not name.startswith(WORKFLOW)
-        ]
+        """What it was made from: names of artifacts; parts of the workflow, and tables of its user, left out."""
+        named = self.made.get(artifact, {"inputs": {}})["inputs"]
+        return [name for name in named if name.startswith(FOLDERS)]
 
     def _prepared(self, artifact, clamp, concatenate):
         return Prepared(read_features(self.path(artifact))[0], clamp, concatenate)
@@ -198,12 +194,10 @@ def _what_differs(path, said):
 def _check_chain(run, finding, packages):
     """Every input is what the record of its own making says; what has no input is a pinned source."""
     name, wrong = finding.artifact, []
-    for source, sha in run.made[name]["inputs"].items():
-        if source.startswith(WORKFLOW):
-            continue
+    for source in run.inputs(name):
         if source not in run.made:
             wrong.append(f"made from {source}, of which there is no record")
-        elif run.sha256(source) != sha:
+        elif run.sha256(source) != run.made[name]["inputs"][source]:
             wrong.append(f"made from another {source} than is there now")
     if not wrong and not run.made[name]["inputs"]:
         wrong, remark = _source(run, name, packages)
@@ -228,10 +222,14 @@ def _source(run, name, packages):
     row = params.get("row") or {}
     if kind_of(name) not in ("dataset", "corpus", "model"):
         return [], ""  # drawn from the workflow itself, as the figure of the metrics' properties
-    commit = next((found for found in map(str, row.values()) if COMMIT.search(found)), None)
-    if commit:
-        return [], f"pinned: revision {COMMIT.search(commit)[0]}"
-    return [], "a source that nothing pins: files of whoever ran the workflow"
+    if not row.get("repo"):
+        return [], "a source that nothing pins: files of whoever ran the workflow"
+    said = f"{row['repo']} at {row['revision']}"
+    if (run.path(name) / MANIFEST).is_file() and run.is_intact(name):
+        fetched = read_manifest(run.path(name))
+        said += f", fetched as {fetched['repo']} at commit {fetched['commit']}"
+        said += "" if fetched["checksums_verified"] else ", offline: checksums not compared with the hub's"
+    return [], f"pinned: {said}" if COMMIT.fullmatch(row["revision"]) else f"not pinned: {said}"
 
 
 def _leaves(run, name):

@@ -12,7 +12,7 @@ from prh.language import token_lengths
 
 @dataclass(frozen=True)
 class CaptionScore:
-    """Bits per byte over captions, the counts behind it, and the longest caption in tokens.
+    """Bits per byte over captions, the counts and each caption's bits behind it, and the longest caption in tokens.
 
     bits_per_byte: the mean over captions of each one's; pooled: all bits over all bytes.
     """
@@ -22,6 +22,7 @@ class CaptionScore:
     captions: int
     bytes: int
     longest_tokens: int
+    caption_bits: list[float]
 
 
 def caption_bits_per_byte(model, tokenizer, captions, batch_tokens=None, device="cpu"):
@@ -56,4 +57,5 @@ def caption_bits_per_byte(model, tokenizer, captions, batch_tokens=None, device=
         captions=len(captions),
         bytes=int(sizes.sum()),
         longest_tokens=max(lengths),
+        caption_bits=bits.tolist(),
     )

@@ -5,6 +5,7 @@ the configuration, tables, figures, all records and licences; data, features and
 folder that the audit takes.
 """
 
+import re
 import shutil
 import tempfile
 import zipfile
@@ -13,29 +14,35 @@ from pathlib import Path, PurePosixPath
 from prh.errors import InputError
 from prh.provenance import RECORDS, digest, json_text, read_record, record_path
 
-PROFILES = ("process/0.5", "workflow/0.5")
-PROFILE = "https://w3id.org/ro/wfrun/"
-CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
-CODE = (
-    "Snakefile",
-    "rules",
-    "scripts",
-    "envs",
-    "notebooks",
-    "report",
-    "config",
-    "LICENSE",
-    "requirements.txt",
-)  # of the workflow
-SMALL = ("figures", "results/tables", "results/performance")
+PROFILES = {  # that the crate follows: the run's, and those that they build on
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+WORKFLOW_PROFILE = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+# The one term that the run's profiles add to RO-Crate's own and that is used here.
+TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+CODE = (  # of the workflow, beside the Snakefile
+    *("rules", "scripts", "envs", "notebooks", "report", "config"),
+    *("LICENSE", "CITATION.cff", "requirements.txt"),
+)
+SMALL = ("figures", "results/tables", "results/performance", "results/captions", "results/downstream")
 LARGE = ("results/data", "results/features", "results/neighbors")
-STARTS = (
-    "data",
-    "features",
-    "neighbors",
-    "performance",
-)  # what a run can start from, in the order of their making
+# What a run can start from, in the order of their making.
+STARTS = ("data", "features", "neighbors", "performance", "captions", "downstream")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member of the ZIP file: the same content gives the same bytes
+FORMATS = {
+    ".csv": "text/csv",
+    ".ipynb": "application/x-ipynb+json",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".safetensors": "application/octet-stream",
+    ".tsv": "text/tab-separated-values",
+    ".yaml": "application/yaml",
+}  # of other files: plain text
 
 
 def export(folder, workflow, config, path, title, large=False):
@@ -51,85 +58,92 @@ def export(folder, workflow, config, path, title, large=False):
     InputError: the run has no records.
 
     """
-    from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
 
     folder, workflow = Path(folder), Path(workflow)
     records = {path: read_record(path) for path in sorted((folder / RECORDS).rglob("*.json"))}
     if not records:
         raise InputError(f"{folder}: has no records; run the workflow first")
-    crate = ROCrate(gen_preview=False, version="1.1")  # which the profile builds on
-    crate.name, crate.description = (
-        title,
-        "A run of a workflow that reproduces the Platonic Representation Hypothesis",
-    )
     started = sorted(record["run"]["started"] for record in records.values())
-    crate.datePublished = started[-1][:10]
-    crate.license = crate.add(
-        ContextEntity(
-            crate,
-            "https://spdx.org/licenses/MIT",
-            properties={"@type": "CreativeWork", "name": "MIT licence"},
-        )
-    )
-    crate.metadata.extra_contexts.append(CONTEXT)
-    crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
-    crate.root_dataset["conformsTo"] = [_profile(crate, PROFILE + name, name) for name in PROFILES]
-    main = crate.add_workflow(workflow / "Snakefile", "Snakefile", main=True, lang="snakemake", gen_cwl=False)
-    main["name"] = "The Platonic Representation Hypothesis, reproduced"
-    for name in CODE[1:]:
-        for source in _files(workflow / name):
-            place = source.relative_to(workflow).as_posix()
-            if place != "config/run.json":
-                crate.add_file(source, place)
+    crate = ROCrate(gen_preview=False, version="1.1")  # which the profiles build on
+    crate.metadata.extra_terms |= TERMS
+    crate.name, crate.datePublished = title, started[-1][:10]
+    crate.description = "A run of a workflow that reproduces the Platonic Representation Hypothesis"
+    crate.license = _work(crate, "https://spdx.org/licenses/MIT", "MIT licence")
+    crate.root_dataset["conformsTo"] = [_work(crate, *profile) for profile in PROFILES.items()]
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
+        main = _add_code(crate, workflow)
         (scratch / "run.json").write_text(json_text(config), encoding="utf-8")
         (scratch / "LICENCES.md").write_text(licences(records.values()), encoding="utf-8")
-        settings = crate.add_file(
-            scratch / "run.json",
-            "config/run.json",
-            properties={"name": "the configuration of the run", "encodingFormat": "application/json"},
-        )
-        crate.add_file(
-            scratch / "LICENCES.md",
-            "LICENCES.md",
-            properties={"name": "licences of what the run fetched", "encodingFormat": "text/markdown"},
-        )
+        settings = _add(crate, scratch / "run.json", "config/run.json", name="the configuration of the run")
+        _add(crate, scratch / "LICENCES.md", "LICENCES.md", name="licences of what the run fetched")
         results = []
         for place, record in records.items():
-            crate.add_file(place, place.relative_to(folder).as_posix())
+            _add(crate, place, place.relative_to(folder).as_posix())
             for name, facts in record["outputs"].items():
                 if name.startswith(SMALL + LARGE * large) and (folder / name).exists():
-                    results.append(_add(crate, folder, name, facts))
+                    results.append(_add_result(crate, folder / name, name, facts))
         action = {
-            "@type": "CreateAction",
             "name": title,
+            "description": f"{len(records)} jobs of the workflow, each with its record in {RECORDS}",
             "startTime": started[0],
             "endTime": started[-1],
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "actionStatus": "http://schema.org/CompletedActionStatus",
+            "instrument": main,
+            "object": settings,
+            "result": results,
         }
-        run = crate.add(ContextEntity(crate, "#run", properties=action))
-        run["instrument"], run["object"], run["result"] = main, [settings], results
-        crate.root_dataset["mentions"] = [run]
+        crate.root_dataset["mentions"] = _entity(crate, "#run", "CreateAction", action)
         crate.write(scratch / "crate")
         _zip(scratch / "crate", path)
 
 
-def _profile(crate, identifier, name):
+def _entity(crate, identifier, type, properties):
+    """Add something that is no file; its properties may be other entities."""
     from rocrate.model.contextentity import ContextEntity
 
-    version = name.split("/")[1]
-    properties = {"@type": "CreativeWork", "name": name, "version": version}
-    return crate.add(ContextEntity(crate, identifier, properties=properties))
+    entity = crate.add(ContextEntity(crate, identifier, properties={"@type": type}))
+    for key, value in properties.items():
+        entity[key] = value
+    return entity
 
 
-def _add(crate, folder, name, facts):
-    if (folder / name).is_dir():
-        return crate.add_dataset(folder / name, name, properties={"sha256": facts["sha256"], "name": name})
-    return crate.add_file(
-        folder / name, name, properties={"sha256": facts["sha256"], "contentSize": str(facts["bytes"])}
-    )
+def _work(crate, identifier, name):
+    """Add a licence or profile that is known by its address."""
+    properties = {"name": name}
+    if version := re.search(r"/([\d.]+)$", identifier):
+        properties["version"] = version[1]
+    return _entity(crate, identifier, "CreativeWork", properties)
+
+
+def _add(crate, source, place, **properties):
+    """Add a file, with its format."""
+    properties["encodingFormat"] = FORMATS.get(PurePosixPath(place).suffix, "text/plain")
+    return crate.add_file(source, place, properties=properties)
+
+
+def _add_code(crate, workflow):
+    """Add the workflow: its README, code, environments and tables. Returns the Snakefile's entity."""
+    main = crate.add_workflow(workflow / "Snakefile", "Snakefile", main=True, lang="snakemake", gen_cwl=False)
+    main["name"] = "The Platonic Representation Hypothesis, reproduced"
+    main["encodingFormat"] = "text/plain"
+    main["version"] = re.search(r"^version: (\S+)$", (workflow / "CITATION.cff").read_text(), re.M)[1]
+    main["conformsTo"] = _work(crate, WORKFLOW_PROFILE, "Bioschemas ComputationalWorkflow")
+    _add(crate, workflow / "README.md", "README.md")["about"] = crate.root_dataset
+    for name in CODE:
+        for source in _files(workflow / name):
+            place = source.relative_to(workflow).as_posix()
+            if place != "config/run.json":
+                _add(crate, source, place)
+    return main
+
+
+def _add_result(crate, source, name, facts):
+    """Add an artifact, with the digest that its record has."""
+    if source.is_dir():
+        return crate.add_dataset(source, name, properties={"sha256": facts["sha256"], "name": name})
+    return _add(crate, source, name, sha256=facts["sha256"], contentSize=str(facts["bytes"]))
 
 
 def _files(path):

@@ -1,34 +1,26 @@
 """A seeded sample of every costly kind of artifact made again, by the plain implementation of `prh.plain`.
 
 Features of some items, one at a time; neighbours of some rows; some layer pairs' scores, in both directions where the
-metric is symmetric; one window of a bits-per-byte; the whole permutation null of one model pair. Each function returns
-(reasons, remark): what is wrong, and what was compared.
+metric is symmetric; one window of a bits-per-byte, and the bits of some captions; the whole permutation null of one model
+pair. Each function returns (reasons, remark): what is wrong, and what was compared. What needs a model is in
+`prh.rederive_models`.
 """
 
-import json
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 
 from prh.catalogue import METRICS
-from prh.checks import kind_of
-from prh.features import read_features
+from prh.kinds import kind_of
 from prh.neighbors import read_index
 from prh.plain import null_of_mutual_knn, score, tail
+from prh.rederive_models import ITEMS, NotHere
+from prh.rederive_models import SAMPLES as OF_MODELS
 
-ITEMS = 2  # items whose features, and rows whose neighbours, are made again
-FEATURE_TOLERANCE = 2e-3  # of the row's norm; float32 through a whole network, in batches of another size
 RANK_TOLERANCE = 1e-5  # in cosine: two neighbours so near to each other may change places
 TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-5, "cknna": 2e-4, "subspace": 2e-4}  # by the metric's family
-BITS_TOLERANCE = 1e-3  # relative, of one window
-
-
-class NotHere(Exception):
-    """What is needed for making the artifact again is not there, or not known to the audit: no verdict."""
 
 
 def rederive(run, artifact, rng):
@@ -40,80 +32,6 @@ def rederive(run, artifact, rng):
     if missing:
         raise NotHere(f"not made again: {missing[0]} is not there as it was made")
     return how(run, artifact, rng)
-
-
-def _features(run, artifact, rng):
-    params, inputs = run.params(artifact), {kind_of(s): run.path(s) for s in run.inputs(artifact)}
-    row = SimpleNamespace(**params["row"])
-    layers, names, _ = read_features(run.path(artifact))
-    table = pd.read_parquet(inputs["dataset"] / "captions.parquet")
-    chosen = sorted(rng.choice(len(table), size=min(ITEMS, len(table)), replace=False).tolist())
-    if row.modality == "language":
-        found = _language_features(params, row, inputs["model"], table.caption.iloc[chosen].tolist())
-    else:
-        images = [inputs["dataset"] / image for image in table.image.iloc[chosen]]
-        found = _vision_features(row, inputs["model"], images)
-    reasons, worst = [], 0.0
-    for layer, name, again in zip(layers, names, found, strict=True):
-        kept = layer[chosen].double().numpy()
-        difference = np.linalg.norm(kept - again, axis=1) / np.linalg.norm(again, axis=1)
-        worst = max(worst, difference.max())
-        if not difference.max() <= FEATURE_TOLERANCE:
-            item = chosen[int(difference.argmax())]
-            reasons.append(
-                f"layer {name}, item {item}: made again it differs by {difference.max():.1e} of its norm"
-            )
-    return reasons[
-        :3
-    ], f"items {', '.join(map(str, chosen))} made again, all layers: differ by {worst:.0e} at most"
-
-
-def _language_features(params, row, folder, captions):
-    """One caption at a time, without padding: per layer (captions, d)."""
-    from prh.language import load as load_language
-
-    options, weights = params.get("options") or {}, params.get("weights") or {}
-    usual = {"mode": "robust", "pooling": "mean", "prompt": None}
-    if any(options.get(key, value) != value for key, value in usual.items()):
-        raise NotHere("not made again: features under other options than the usual ones")
-    if weights.get("dtype", "float32") != "float32" or weights.get("quantisation"):
-        raise NotHere("not made again: weights are not float32")
-    model, tokenizer = load_language(folder, "text_encoder")
-    rows = []
-    for caption in captions:
-        with torch.inference_mode():
-            states = model(**tokenizer(caption, return_tensors="pt"), output_hidden_states=True).hidden_states
-        rows.append([state[0].double().numpy().mean(axis=0) for state in states])
-    return [np.stack(layer) for layer in zip(*rows, strict=True)]
-
-
-def _vision_features(row, folder, images):
-    """One image at a time: per layer (images, d)."""
-    from prh.vision import CODE
-    from prh.vision import load as load_vision
-
-    if row.type not in {*CODE, "onnx_vit"}:
-        raise NotHere(f"not made again: models of type {row.type}")
-    layers_of, rows = load_vision(row, folder), []
-    for path in images:
-        with torch.inference_mode():
-            found = layers_of(torch.from_numpy(_pixels(path, row))[None])
-        rows.append([values[0].double().numpy() for values in found.values()])
-    return [np.stack(layer) for layer in zip(*rows, strict=True)]
-
-
-def _pixels(path, row):
-    """An image resized by its short side, its middle cut out, scaled to 0 ... 1 and normalised: (3, size, size)."""
-    with Image.open(path) as image:
-        image = image.convert("RGB")
-    factor = row.image_size / min(image.size)
-    if factor != 1:
-        sides = [max(row.image_size, round(side * factor)) for side in image.size]
-        image = image.resize(sides, getattr(Image.Resampling, row.interpolation.upper()))
-    left, top = ((side - row.image_size) // 2 for side in image.size)
-    square = image.crop((left, top, left + row.image_size, top + row.image_size))
-    values = (np.asarray(square, dtype=float) / 255 - row.mean) / row.std
-    return np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32)
 
 
 def _neighbors(run, artifact, rng):
@@ -217,41 +135,4 @@ def _calibration(run, artifact, rng):
     return reasons, what
 
 
-def _performance(run, artifact, rng):
-    from prh.language import load as load_language
-
-    found = json.loads(run.path(artifact).read_text(encoding="utf-8"))
-    inputs = {kind_of(source): run.path(source) for source in run.inputs(artifact)}
-    if "window_nats" not in found or not {"model", "corpus"} <= inputs.keys():
-        raise NotHere("not made again: it does not say what each window gave")
-    model, tokenizer = load_language(inputs["model"], "causal_lm")
-    tokens = tokenizer(inputs["corpus"].read_text(encoding="utf-8"), add_special_tokens=False, verbose=False)[
-        "input_ids"
-    ]
-    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    number = int(rng.integers(found["windows"]))
-    begin = number * found["stride"]
-    end = min(begin + found["window"] - 1, len(tokens))
-    scored = end - (begin - found["stride"] + found["window"] - 1 if number else 0)
-    ids = [first, *tokens[begin:end]]
-    with torch.inference_mode():
-        logits = model(input_ids=torch.tensor([ids])).logits[0].double().numpy()
-    top = logits.max(axis=1)
-    chances = logits[np.arange(len(ids) - 1), ids[1:]] - top[:-1]
-    nats = -(chances - np.log(np.exp(logits - top[:, None]).sum(axis=1))[:-1])
-    again, kept = float(nats[-scored:].sum()), found["window_nats"][number]
-    what = f"window {number} of {found['windows']} scored again: {again:.3f} nats"
-    if len(tokens) != found["tokens"]:
-        return [f"{found['tokens']} tokens, counted again {len(tokens)}"], what
-    if not math.isclose(again, kept, rel_tol=BITS_TOLERANCE):
-        return [f"window {number} gave {kept:.3f} nats, scored again {again:.3f}"], what
-    return [], what
-
-
-SAMPLES = {
-    "features": _features,
-    "neighbors": _neighbors,
-    "alignment": _alignment,
-    "calibration": _calibration,
-    "performance": _performance,
-}
+SAMPLES = {**OF_MODELS, "neighbors": _neighbors, "alignment": _alignment, "calibration": _calibration}

@@ -45,10 +45,10 @@ MAY_IMPORT = {
     "figures": {"matplotlib"},
     "notebook": {"nbconvert"},
     "page": {"torch"},
+    "audit": {"torch", "transformers", "onnxruntime"},
 }
-# Rules that this run does not reach, with their environments: the paper's need the model hub, and the audit and the crate
-# are only made when they are asked for.
-NOT_RUN = {"paper.smk", "audit.smk", "exchange.smk"}
+# Rules that this run does not reach, with their environments: they need the model hub.
+NOT_RUN = {"paper.smk"}
 # What Snakemake imports into every script beside its own packages; the rules use none of it.
 SNAKEMAKE_IMPORTS = {"charset_normalizer", "tabulate"}
 
@@ -76,10 +76,12 @@ def finished(standin, tmp_path_factory):
         )
         run.conda, run.single = prepared(top / "conda"), prepared(top / "single")
         run.notes.mkdir()
-        conda(run, "--conda-create-envs-only")
+        conda(run, "--conda-create-envs-only", "all", "crate", "audit")
         for packages in run.environments.glob("*/lib/python*/site-packages"):
             shutil.copy(HERE / "probe.py", packages / "sitecustomize.py")
         conda(run)
+        conda(run, "crate")
+        conda(run, "audit")
         shutil.copytree(run.conda / "results" / "packages", run.single / "results" / "packages")
         snakemake([sys.executable, "-m", "snakemake"], clone, run.single, os.environ, "tables")
         yield run
