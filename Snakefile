@@ -16,6 +16,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/shown.smk"
 include: "rules/data.smk"
 include: "rules/features.smk"
 include: "rules/alignment.smk"

@@ -16,6 +16,7 @@ import yaml
 from loopback import Hub
 
 from conftest import ROOT, SNAKEMAKE
+from prh import audit
 from prh.features import read_features
 
 pytestmark = pytest.mark.slow
@@ -133,6 +134,13 @@ def test_figures(finished):
     missing = compared[compared.ours.isna()]
     assert CHOSEN or missing.empty, missing.to_string()
     assert compared.ours.notna().any()
+
+
+def test_the_audit_passes(finished):
+    found = audit.audit(finished.folder, samples=3)
+    assert [(f.artifact, f.reason) for f in audit.failures(found)] == []
+    sampled = {f.rule for f in found if "sample" in f.passed}
+    assert sampled >= {"extract_language_features", "extract_timm_features", "score_captions"}
 
 
 def test_nothing_is_done_or_fetched_twice(finished):
