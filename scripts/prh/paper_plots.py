@@ -119,9 +119,12 @@ def reproduced_vs_published(table, caption):
             ends = [low - margin, high + margin]
             axis.plot(ends, ends, color="0.7", linewidth=1, zorder=1)
             note = f"{len(both)} of {len(mine)}"
-            note += f"\nlargest difference {both.difference.abs().max():.3g}" if len(both) else " in this run"
-            axis.text(0.04, 0.96, note, transform=axis.transAxes, va="top", fontsize=7)
-            axis.set(title=quantity, xlabel="published", ylabel="this run", xlim=ends, ylim=ends)
+            note += f", largest difference {both.difference.abs().max():.3g}" if len(both) else " in this run"
+            axis.set_title(note, fontsize=7)
+            axis.annotate(
+                quantity, (0.5, 1), (0, 17), "axes fraction", "offset points", ha="center", fontsize=10
+            )
+            axis.set(xlabel="published", ylabel="this run", xlim=ends, ylim=ends)
         for axis in list(axes.flat)[len(quantities) :]:
             axis.set_visible(False)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")

@@ -92,8 +92,8 @@ def compare(published, alignment, downstream, sets, concatenated):
     """`published` with the columns `ours`, `difference` (ours minus published) and `note`.
 
     published: quantity, model_x, model_y, metric (METRIC@K), value, source. model_x, model_y: a model, or set:NAME for
-    all of a set (`sets`: words by model, of the whole model table). alignment: as `tables.across` gives it. Where this run lacks the models, the
-    metric or the option, `ours` is missing and the note says why.
+    all of a set (`sets`: words by model, of the whole model table). alignment: as `tables.across` gives it. Where this run
+    lacks the models or the metric, `ours` is missing and the note says why; it also says where an option was another one.
     """
     rows = []
     for row in published.itertuples(index=False):

@@ -24,8 +24,9 @@ CHOSEN = os.environ.get("REHEARSE", "").split()
 ROWS = [row for row in standins.rows() if not CHOSEN or row["name"] in CHOSEN]
 LANGUAGE = [row["name"] for row in ROWS if row["modality"] == "language"]
 GATED, OPEN = "gemma-2b", "bloomz-560m"
-# What differs from config/paper.yaml: sizes, and the device.
+# What differs from config/paper.yaml: what the figures say of themselves, sizes, and the device.
 SMALL = {
+    "title": "rehearsal with random stand-ins",
     "device": "cpu",
     "tables": {"models": "models.tsv", "corpora": "corpora.tsv"},
     "calibration": {"permutations": 19},
