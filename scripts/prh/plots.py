@@ -28,10 +28,12 @@ STYLE = {
 
 def save(figure, table, outputs):
     """Write a figure as PDF and PNG and the numbers that it shows as CSV; no dates, so that two runs are identical."""
-    figure.savefig(outputs.pdf, metadata={"CreationDate": None, "Producer": None, "Creator": None})
-    figure.savefig(outputs.png, metadata={"Software": None})
+    try:
+        figure.savefig(outputs.pdf, metadata={"CreationDate": None, "Producer": None, "Creator": None})
+        figure.savefig(outputs.png, metadata={"Software": None})
+    finally:
+        plt.close(figure)
     write_table(table, outputs.csv)
-    plt.close(figure)
 
 
 def metric_label(name):

@@ -6,6 +6,7 @@ import json
 import platform
 import resource
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -201,7 +202,8 @@ def imported_versions():
     """Versions of the packages that this process has imported, Python's own and this library left out."""
     own = {"prh", "snakemake", *sys.stdlib_module_names}
     names = sorted(name for name in sys.modules if "." not in name and name[0] != "_" and name not in own)
-    found = {name: getattr(sys.modules[name], "__version__", None) or _installed(name) for name in names}
+    with warnings.catch_warnings(action="ignore"):  # some packages want to be asked otherwise
+        found = {name: getattr(sys.modules[name], "__version__", None) or _installed(name) for name in names}
     return {name: str(version) for name, version in found.items() if version}
 
 
