@@ -100,5 +100,5 @@ pins:
 	rm -rf .venv/pins
 
 clean:
-	rm -rf {.,results/records}/results/{alignment,calibration,features,neighbors,performance,report,tables}
+	rm -rf {.,results/records}/results/{alignment,calibration,captions,downstream,features,neighbors,performance,report,tables}
 	rm -rf results/{audit,benchmarks,crate.zip,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}
