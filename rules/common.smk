@@ -11,8 +11,7 @@ sys.path.insert(0, str(BASE / "scripts"))
 
 from prh import configuration
 from prh.catalogue import METRICS, parse_metric
-from prh.errors import InputError
-from prh.job import check_writable
+from prh.errors import InputError, check_writable
 from prh.provenance import code_digest
 
 # Jobs take these over. glibc then keeps what a job frees for its next batch, instead of giving it back to the system

@@ -188,6 +188,18 @@ def test_an_environment_holds_what_its_rules_import_and_nothing_else(environment
     assert unused == set(), f"envs/{environment}.yaml holds what none of its rules imports"
 
 
+def test_the_rules_import_only_what_snakemake_brings(tmp_path):
+    """They are read by Snakemake, whose environment has nothing else."""
+    texts = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
+    lines = [line for text in texts for line in re.findall(r"^from prh.*", text, re.MULTILINE)]
+    assert len(lines) > 3
+    script = re.sub(
+        r"^from prh import (\w+)$", r"from prh.\1 import load", "\n".join(lines), flags=re.MULTILINE
+    )
+    (tmp_path / "rules.py").write_text(script)
+    assert imports_of(tmp_path / "rules.py") <= {"jsonschema", "yaml"}
+
+
 def test_what_must_be_apart_is_apart():
     assert "pytorch" not in dependencies("statistics") | dependencies("figures") | dependencies("notebook")
     assert "matplotlib-base" not in dependencies("alignment") | dependencies("language") | dependencies(

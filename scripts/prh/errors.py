@@ -1,6 +1,8 @@
 """The one exception that stands for bad input rather than a fault of the program."""
 
+import os
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -17,3 +19,10 @@ def about(culprit):
         yield
     except InputError as error:
         raise InputError(f"{culprit}: {error}") from None
+
+
+def check_writable(folder):
+    """Raise `InputError` if a folder, or where it is not there yet the one that it would be made in, is read-only."""
+    there = next(path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{there} is read-only; make it writable, or run elsewhere by --directory")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from tqdm import tqdm
 
-from prh.errors import InputError
+from prh.errors import InputError, check_writable
 from prh.provenance import record, record_path, write_json
 
 
@@ -54,13 +54,6 @@ def job(snakemake):
                 with suppress(OSError):
                     _remove(path)
             sys.exit(1)
-
-
-def check_writable(folder):
-    """Raise `InputError` if a folder, or where it is not there yet the one that it would be made in, is read-only."""
-    there = next(path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists())
-    if not os.access(there, os.W_OK):
-        raise InputError(f"{there} is read-only; make it writable, or run elsewhere by --directory")
 
 
 def _record(snakemake, finals, began, clock):
