@@ -92,8 +92,7 @@ def caches():
     swap = [features_of("a"), neighbours_of("a"), neighbours_of("b"), features_of("b")]
     yield Row("features-swapped", [*swap, lambda: shutil.copy(ids, one)], INDEX, (f"{one}: not a prh-features 1 file (its format: prh-neighbors 1)",))
     yield Row("neighbours-swapped", [*swap, lambda: shutil.copy(one, ids)], KNN, (f"{ids}: not a prh-neighbors 1 file (its format: prh-features 1)",))
-    foreign = lambda: cache.save_file({"a": torch.ones(2)}, one)  # noqa: E731
-    yield Row("features-foreign", [features_of("a"), foreign], INDEX, (f"{one}: not a prh-features 1 file (its format: none)",))
+    yield Row("features-foreign", [features_of("a"), lambda: cache.save_file({"a": torch.ones(2)}, one)], INDEX, (f"{one}: not a prh-features 1 file (its format: none)",))
     yield Row("features-nan", [features_of("a", change=set_row(float("nan")))], INDEX, (one, "layer 0, row 3: NaN or infinity"))
     yield Row("features-zero", [features_of("a", change=set_row(0))], INDEX, (one, "layer 0, row 3: all features are zero"))
     yield Row("features-alike", [features_of("a", change=torch.ones_like)], INDEX, (one, "layer 0: constant features"))
@@ -247,8 +246,7 @@ def results():
         for job in (MATRIX, CORRELATE):
             path = job.input["alignment"]
             yield Row(f"csv-{name}-{job.script}", [final_tables, damage(path, change)], job, (f"{path}: ", again))
-    swap = lambda: shutil.copy(CALIBRATED, TILE)  # noqa: E731
-    yield Row("tile-swapped", [tiles, swap], TABULATE, (f"{TILE}: cannot be read (column `layer_x` is missing)", again))
+    yield Row("tile-swapped", [tiles, lambda: shutil.copy(CALIBRATED, TILE)], TABULATE, (f"{TILE}: cannot be read (column `layer_x` is missing)", again))
     yield Row("tile-without-column", [tiles, without(TILE, "score")], TABULATE, (f"{TILE}: cannot be read (column `score` is missing)", again))
     yield Row("null-without-column", [tiles, without(CALIBRATED, "p_value")], TABULATE, (f"{CALIBRATED}: cannot be read (column `p_value` is missing)", again))
     yield Row("score-not-a-score", [scores, put(ONE_SCORE, "[1, 2]")], SCORES, (f"{ONE_SCORE}: ", again))

@@ -17,8 +17,6 @@ from torch import Tensor
 from prh.cells import Cells, add_mutual, grouped_products, make_cells, shared, sum_products
 from prh.neighbors import check_k, neighbors_and_similarities
 
-VARIANTS = ("paper", "centred", "code", "followup")
-
 
 def cknna_cells(layers: list[Tensor], k: int, variant: str) -> Cells:
     """The cells of the prepared layers (n, d_l) of one model, their kernel values, and the self-alignments.

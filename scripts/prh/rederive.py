@@ -77,9 +77,8 @@ def _alignment(run, artifact, rng):
         off = max(abs(value - row.score) for value in again)
         worst = max(worst, off)
         allowed = TOLERANCE[spec.family]
-        if (
-            off > allowed and x is not None
-        ):  # perhaps layers in which items hardly differ, such as SVCCA scales up
+        if off > allowed and x is not None:
+            # Perhaps layers whose items hardly differ: SVCCA scales them up.
             rounded = [layer.astype(np.float32).astype(float) for layer in (x, y)]
             allowed += ROUNDINGS * abs(score(name, k, *rounded, ids_x, ids_y, widths) - again[0])
         if not off <= allowed:
