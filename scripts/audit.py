@@ -39,7 +39,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="a run's folder (default: here)")
     parser.add_argument("--out", type=Path, help="where the tables go (default: results/audit of the folder)")
-    parser.add_argument("--samples", type=int, default=4, help="artifacts of each kind to make again in part")
+    parser.add_argument("--samples", type=int, default=4, help="artifacts of each rule to make again in part")
     parser.add_argument("--seed", type=int, default=0, help="which of them, and which part")
     parser.add_argument(
         "--partial", action="store_true", help="artifacts of which only the record is there may be so"

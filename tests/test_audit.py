@@ -118,6 +118,20 @@ def test_a_whole_run_passes(small):
     assert "sample" in passed["results/calibration/openmoji_64/mutual_knn/0-0.parquet"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_one_sample_of_each_rule_leaves_no_rule_out(small, seed):
+    """Of each rule, not of each kind: both scripts write features, and the vision models' would go unsampled by chance."""
+    sampled = [f.rule for f in audit.audit(small, 1, seed) if "sample" in f.passed]
+    assert sorted(sampled) == [
+        "calibrate_alignment",
+        "extract_language_features",
+        "extract_vision_features",
+        "index_neighbors",
+        "measure_alignment",
+        "score_language_model",
+    ]
+
+
 def test_what_is_not_there_and_what_nobody_made(copy):
     (copy / TILE).unlink()
     (copy / "results/tables/mine.csv").write_text("a\n1\n")

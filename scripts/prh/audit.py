@@ -10,7 +10,7 @@ import csv
 import html
 import io
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -132,7 +132,7 @@ def audit(folder, samples=4, seed=0, packages=None):
 
     Parameters
     ----------
-    samples: so many artifacts of each kind are made again in part; 0 for none. seed: which of them, and which part.
+    samples: so many artifacts of each rule are made again in part; 0 for none. seed: which of them, and which part.
     packages: rows of the package table by name, which the wheels must be those of; None to trust the records.
 
     Raises
@@ -244,27 +244,32 @@ def _leaves(run, name):
 
 
 def _check_samples(run, found, samples, seed):
-    """Make a part of some artifacts of each kind again: those that are there and passed what came before."""
-    whole = [name for name in sorted(found) if not found[name].wrong and not found[name].absent]
-    chosen = []
-    for number, kind in enumerate(SAMPLES):
-        rng = np.random.default_rng([seed, number])
-        names = [name for name in whole if kind_of(name) == kind]
-        chosen += [(names[i], rng) for i in sorted(rng.permutation(len(names))[:samples].tolist())]
-    for name, rng in progress(chosen, "samples", unit="artifact"):
-        try:
-            wrong, remark = rederive(run, name, rng)
-        except NotHere as error:
-            found[name].remarks.append(str(error))
-            continue
-        except Exception as error:  # whatever a library says of content that should not be there
-            wrong, remark = (
-                [f"cannot be made again ({type(error).__name__}: {str(error).splitlines()[:1]})"],
-                "",
-            )
-        found[name].wrong += wrong
-        found[name].passed += [] if wrong else ["sample"]
-        found[name].remarks += [remark] if remark else []
+    """Make a part of some artifacts of each rule again: of those that passed what came before and that can be made here."""
+    by_rule = defaultdict(list)
+    for name in sorted(found):
+        if kind_of(name) in SAMPLES and not found[name].wrong and not found[name].absent:
+            by_rule[found[name].rule].append(name)
+    for rule in progress(sorted(by_rule), "samples", unit="rule"):
+        rng, made = np.random.default_rng([seed, *rule.encode()]), 0
+        for name in rng.permutation(by_rule[rule]).tolist():
+            if made < samples:
+                made += _check_sample(run, found[name], rng)
+
+
+def _check_sample(run, finding, rng):
+    """Make a part of an artifact again: whether that could be done."""
+    try:
+        wrong, remark = rederive(run, finding.artifact, rng)
+    except NotHere as error:
+        finding.remarks.append(str(error))
+        return False
+    except Exception as error:  # whatever a library says of content that should not be there
+        wrong = [f"cannot be made again ({type(error).__name__}: {str(error).splitlines()[:1]})"]
+        remark = ""
+    finding.wrong += wrong
+    finding.passed += [] if wrong else ["sample"]
+    finding.remarks += [remark] if remark else []
+    return True
 
 
 def _unrecorded(run):
