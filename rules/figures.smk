@@ -141,7 +141,7 @@ rule plot_metric_properties:
     conda:
         "../envs/figures.yaml"
     params:
-        **FIGURE_PARAMS,
+        caption=f"{CONFIG['title']} · facts of the metrics, not of this run's data",
         metrics=CONFIG["alignment"]["metrics"],
         code=code("plot_metric_properties"),
     message:

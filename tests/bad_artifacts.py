@@ -166,10 +166,13 @@ def tiles():
         "ci_low": 0.0,
         "ci_high": 1.0,
     }
-    for path, made in ((TILE, rows), (CALIBRATED, [{**row, **null} for row in rows[:40:20]])):
+    scores = pd.DataFrame(rows).astype({"k": "Int64"})
+    for path, table, columns in (
+        (TILE, scores, tables.SCORES),
+        (CALIBRATED, scores[:40:20].assign(**null), tables.NULLS),
+    ):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        found = pd.DataFrame(made).astype({"k": "Int64"})
-        found.drop(columns=["layer_x", "layer_y", "score", "n"] * (path == CALIBRATED)).to_parquet(path)
+        table[columns].to_parquet(path)
 
 
 def final_tables():

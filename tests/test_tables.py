@@ -7,6 +7,7 @@ from scipy import stats
 
 from prh import tables
 from prh.catalogue import metric_name, parse_metric
+from prh.errors import InputError
 
 LAYERS = pd.DataFrame(
     {
@@ -57,6 +58,15 @@ def test_round_trip(tmp_path):
     np.testing.assert_array_equal(read.score, table.score)
     assert read.k.tolist()[:2] == [10, 10]
     assert read.k.isna().tolist() == [False, False, True]
+
+
+def test_a_column_too_many_is_refused(tmp_path):
+    path = tmp_path / "alignment.csv"
+    tables.write_table(tables.alignment_table(LAYERS, None, MODALITY).assign(mine=1), path)
+    with pytest.raises(
+        InputError, match=r"alignment.csv: cannot be read \(its columns are .*, mine, not dataset, "
+    ):
+        tables.read_table(path)
 
 
 def test_names_of_metrics():

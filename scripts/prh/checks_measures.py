@@ -12,7 +12,7 @@ from prh.features import read_features
 from prh.kinds import kind_of
 from prh.neighbors import read_index
 from prh.provenance import MANIFEST, file_digest
-from prh.tables import NULLS, SCORES
+from prh.tables import NULLS, SCORES, read_parts
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
 SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of documents
@@ -67,10 +67,7 @@ def _neighbors(run, artifact):
 
 def _alignment(run, artifact):
     """Every layer pair of every model pair asked for, once, with a score that the metric can have."""
-    table, params = pd.read_parquet(run.path(artifact)), run.params(artifact)
-    if list(table.columns) != SCORES:
-        yield f"the columns are {', '.join(table.columns)}"
-        return
+    table, params = read_parts([run.path(artifact)], SCORES), run.params(artifact)
     yield from scores_in_bounds(table)
     wanted = {(x, y, k) for x, y in params["pairs"] for k in params["k"]}
     groups = table.groupby(["model_x", "model_y", "k"], dropna=False)
@@ -97,10 +94,7 @@ def scores_in_bounds(table):
 
 def _calibration(run, artifact):
     """The model pairs asked for, p-values that the number of permutations allows, nulls below thresholds."""
-    table, params = pd.read_parquet(run.path(artifact)), run.params(artifact)
-    if list(table.columns) != NULLS:
-        yield f"the columns are {', '.join(table.columns)}"
-        return
+    table, params = read_parts([run.path(artifact)], NULLS), run.params(artifact)
     if {(r.model_x, r.model_y) for r in table.itertuples()} != {tuple(pair) for pair in params["pairs"]}:
         yield "holds other model pairs than the rule asked for"
     steps = table.p_value * (params["permutations"] + 1)

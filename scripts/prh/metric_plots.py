@@ -1,5 +1,7 @@
 """The figures that compare metrics."""
 
+from textwrap import fill
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -23,16 +25,17 @@ def alignment_by_metric(table, models, caption, performance_label):
         figure, axes = plt.subplots(
             rows, columns, figsize=(2.4 * columns + 2, 2.1 * rows + 0.6), sharex=True, squeeze=False
         )
-        look = looks(dict.fromkeys(table.model_y), models)
+        look, nulls = looks(dict.fromkeys(table.model_y), models), []
         for axis, name in zip(axes.flat, names, strict=False):
             mine = table[table.name == name]
             draw_lines(axis, mine, look)
             if mine.null_mean.notna().any():
-                axis.axhline(mine.null_mean.mean(), color="0.3", linestyle=":", linewidth=1)
+                nulls.append(axis.axhline(mine.null_mean.mean(), color="0.3", linestyle=":", linewidth=1))
+                nulls[0].set_label("mean of the null")
             axis.set_title(metric_label(name))
         for axis in list(axes.flat)[len(names) :]:
             axis.set_visible(False)
-        legend(figure, look, models)
+        legend(figure, look, models, nulls[:1])
         figure.supylabel("alignment")
         figure.supxlabel(f"{performance_label}\n{caption}", fontsize=8)
     return figure
@@ -168,7 +171,7 @@ def metric_properties(table, caption):
         for holds, marker, colour in ((True, "o", "#31688e"), (False, "x", "0.75")):
             rows, columns = np.nonzero(values == holds)
             axis.plot(columns, rows, marker, color=colour, markersize=7)
-        axis.set_xticks(range(values.shape[1]), [c.replace(" ", "\n") for c in table], fontsize=8)
+        axis.set_xticks(range(values.shape[1]), [fill(c, 12) for c in table], fontsize=8)
         axis.set_yticks(range(len(table)), table.index)
         axis.tick_params(length=0, labeltop=True, labelbottom=False)
         axis.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(len(table) - 0.5, -0.5))

@@ -106,9 +106,10 @@ def draw_lines(axis, table, look, column="score"):
         axis.plot(1 - mine.bits_per_byte, mine[column], linewidth=1.2, **style)
 
 
-def legend(figure, look, models):
-    """The vision models, beside the panels."""
+def legend(figure, look, models, lines=()):
+    """The vision models, and further `lines`, beside the panels."""
     handles = [Line2D([], [], label=models[m]["label"], linewidth=1.2, **style) for m, style in look.items()]
+    handles += lines
     figure.legend(handles=handles, loc="outside right center", fontsize=7.5)
 
 

@@ -20,7 +20,7 @@ CORRELATION = [
     *("dataset", "metric", "k", "vision_model", "of", "method", "n"),
     *("correlation", "ci_low", "ci_high", "note"),
 ]
-# What the final tables must have, by name; and the tiles that they are made from.
+# The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
     "performance": PERFORMANCE,
@@ -64,6 +64,8 @@ def _read(reader, path, columns):
         missing = [column for column in columns if column not in table]
         if missing:
             raise ValueError(f"column `{missing[0]}` is missing")
+        if columns and list(table.columns) != columns:
+            raise ValueError(f"its columns are {', '.join(table.columns)}, not {', '.join(columns)}")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
     return table
