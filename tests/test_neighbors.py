@@ -54,6 +54,21 @@ def test_ties_are_ordered_by_index(block):
         assert row == (same + others)[:12]
 
 
+@pytest.mark.parametrize("block", [4096, 25])
+def test_samples_that_hardly_differ_are_told_apart(block):
+    """Cosines within 1e-6 of 1, of which float32 has a few values only."""
+    raw = features(n=1, d=64) + 1e-3 * features(n=300, d=64, seed=1)
+    x = normalize(raw.double(), dim=1)
+    exact = by_full_sort(x, 10)
+    assert (nearest_neighbors(x.float(), 10, block) == exact).float().mean() > 0.99
+    assert (by_full_sort(x.float(), 10) == exact).float().mean() < 0.5
+
+
+def test_rows_of_any_length_are_ranked_by_inner_product():
+    x = features() * torch.linspace(0.5, 2, 60).unsqueeze(1)
+    assert torch.equal(nearest_neighbors(x, 10), by_full_sort(x, 10))
+
+
 def test_gram_is_the_symmetric_product():
     x = features(n=600, d=30)
     assert torch.equal(gram(x), gram(x).T)

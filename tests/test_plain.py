@@ -48,6 +48,16 @@ def test_metrics(layers, name):
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_metrics_where_items_hardly_differ(layers, name):
+    """Items 1e-3 about a common one, as class tokens in a ViT's first blocks: float32 has the digits if it is centred."""
+    k = K if METRICS[name].needs_k else None
+    raw = [(1 + 1e-3 * side[0]).astype(np.float32) for side in layers]
+    x, y = (plain.Prepared([side], None, False)[0] for side in raw)
+    states = [metrics.layer_state(name, preprocess.prepare([side], None), k) for side in raw]
+    assert float(metrics.pair_scores(*states)) == pytest.approx(plain.score(name, k, x, y), abs=2e-6)
+
+
 def test_null_of_mutual_knn(layers):
     x, y = (neighbors.index_layers(preprocess.prepare(side), K) for side in layers)
     orders = calibration.permutations(50, 7, seed=4)

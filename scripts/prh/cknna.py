@@ -72,15 +72,14 @@ def hsic(trace, totals, cross, back, n: int, variant: str):
 
 def _kernel_values(layer: Tensor, k: int, variant: str) -> tuple[Tensor, Tensor]:
     """The k neighbours of every sample and the kernel's values there, centred as the variant has it."""
-    ids, values = neighbors_and_similarities(layer, k)
-    if variant == "followup":
-        own = torch.arange(len(layer), device=layer.device, dtype=ids.dtype).unsqueeze(1)
-        norms = layer.square().sum(dim=1, keepdim=True)
-        return torch.cat([own, ids[:, : k - 1]], dim=1), torch.cat([norms, values[:, : k - 1]], dim=1)
+    ids, values, h = neighbors_and_similarities(layer, k)
+    if variant == "paper":
+        return ids, values.double() - h.double().mean()
+    if variant == "centred":
+        return ids, values.double() - h.double()[ids.long()]
+    values = values + (1 + h).unsqueeze(1)
     if variant == "code":
         return ids, values
-    means = (layer.double() @ layer.mean(dim=0, dtype=torch.float64)).unsqueeze(1)
-    centred = values.double() - means
-    if variant == "centred":
-        centred = centred - means.flatten()[ids.long()] + means.mean()
-    return ids, centred
+    own = torch.arange(len(layer), device=layer.device, dtype=ids.dtype).unsqueeze(1)
+    norms = layer.square().sum(dim=1, keepdim=True)
+    return torch.cat([own, ids[:, : k - 1]], dim=1), torch.cat([norms, values[:, : k - 1]], dim=1)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from prh.errors import InputError
-from prh.neighbors import gram
+from prh.neighbors import centre, gram
 
 DENSE_LIMIT = (
     8192  # samples up to which n x n matrices are kept; above, linear kernels go by way of the features
@@ -54,7 +54,7 @@ def make_kernels(layers: list[Tensor], kind: str, sigma: float = 1.0) -> Kernels
     Raises InputError for "rbf" and "ranks" above DENSE_LIMIT samples.
     """
     n = len(layers[0])
-    centred = [layer - layer.mean(dim=0, dtype=torch.float64).to(layer.dtype) for layer in layers]
+    centred = [centre(layer) for layer in layers]
     if n > DENSE_LIMIT:
         return _make_features(centred, kind, n)
     half, diagonal = _half_cells(n, layers[0].device), _diagonal_cells(n, layers[0].device)

@@ -1,8 +1,10 @@
 """Nearest neighbours: finding them, and the cache file that holds them.
 
 Neighbours are taken by inner product of L2-normalised features, the sample itself excluded (Huh et al. 2024,
-appendix A). Equal similarities are ordered by sample index, so that a table does not depend on the machine's
-sorting. No matrix larger than block x block is ever held.
+appendix A). With c = x - mean, x_i . x_j = c_i . c_j + h_i + h_j + 1 for h = (|x|^2 - |c|^2 - 1) / 2, so that each row is
+ranked by c_i . c_j + h_j: small numbers, which float32 still tells apart where samples hardly differ. Equal similarities
+are ordered by sample index, so that a table does not depend on the machine's sorting. No matrix larger than
+block x block is ever held.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,9 @@ from prh.errors import InputError
 
 BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
 STRIP = 256  # rows per product of a symmetric matrix
+LENGTH_ERROR = (
+    1e-5  # of a row's squared length: one so near to 1 is 1, and rounding does not move its neighbours
+)
 FORMAT = "prh-neighbors 1"
 
 
@@ -41,6 +46,12 @@ def gram(x: Tensor) -> Tensor:
     return out
 
 
+def centre(x: Tensor) -> Tensor:
+    """x (n, d) less its mean."""
+    once = x - x.mean(dim=0)
+    return once.sub_(once.mean(dim=0))  # the mean of x has an error of float32, its own mean has next to none
+
+
 def nearest_neighbors(x: Tensor, k: int, block: int = BLOCK) -> Tensor:
     """The k nearest neighbours of every row of x (n, d) by inner product: (n, k) int32, nearest first.
 
@@ -50,21 +61,24 @@ def nearest_neighbors(x: Tensor, k: int, block: int = BLOCK) -> Tensor:
     return neighbors_and_similarities(x, k, block)[0]
 
 
-def neighbors_and_similarities(x: Tensor, k: int, block: int = BLOCK) -> tuple[Tensor, Tensor]:
-    """As `nearest_neighbors`, with the neighbours' inner products: (n, k) int32 and (n, k) float32."""
+def neighbors_and_similarities(x: Tensor, k: int, block: int = BLOCK) -> tuple[Tensor, Tensor, Tensor]:
+    """As `nearest_neighbors`, (n, k) int32, with the neighbours' c_i . c_j + h_j, (n, k), and h, (n,); see the module."""
     check_k(k, len(x))
+    excess = x.square().sum(dim=1) - 1
+    x = centre(x)
+    h = (excess.where(excess.abs() > LENGTH_ERROR, 0) - x.square().sum(dim=1)) / 2
     # One candidate more than asked for shows whether the last place is tied.
     if len(x) <= block:
-        similarities = gram(x).fill_diagonal_(-torch.inf)
+        similarities = gram(x).add_(h).fill_diagonal_(-torch.inf)
         values, ids = similarities.topk(k + 1, dim=1)
     else:
-        values, ids = _streamed_top(x, k + 1, block)
+        values, ids = _streamed_top(x, h, k + 1, block)
     tied = (values[:, :-1] == values[:, 1:]).any(dim=1).nonzero().flatten()
     for rows in tied.split(max(1, block * block // len(x))):
-        products = similarities[rows] if len(x) <= block else _rows_without_self(x, rows)
+        products = similarities[rows] if len(x) <= block else _rows_without_self(x, h, rows)
         ordered = products.sort(dim=1, descending=True, stable=True)
         values[rows], ids[rows] = ordered.values[:, : k + 1], ordered.indices[:, : k + 1]
-    return ids[:, :k].to(torch.int32), values[:, :k].contiguous()
+    return ids[:, :k].to(torch.int32), values[:, :k].contiguous(), h
 
 
 def index_layers(layers: Sequence[Tensor], k: int, block: int = BLOCK) -> Tensor:
@@ -100,7 +114,7 @@ def _check_table(path: str | Path, ids: Tensor) -> None:
         raise InputError(f"{path}: neighbour ids outside 0 ... {ids.shape[1] - 1}")
 
 
-def _streamed_top(x: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
+def _streamed_top(x: Tensor, h: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
     """The `count` largest similarities of each row and their columns, from blocks; each product serves both sides."""
     n = len(x)
     values = x.new_full((n, count), -torch.inf)
@@ -119,14 +133,14 @@ def _streamed_top(x: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
             columns = slice(j, min(j + block, n))
             products = x[rows] @ x[columns].T
             if i == j:
-                merge(rows, products.fill_diagonal_(-torch.inf), j)
+                products.fill_diagonal_(-torch.inf)
             else:
-                merge(rows, products, j)
-                merge(columns, products.T.contiguous(), i)
+                merge(columns, products.T + h[rows], i)
+            merge(rows, products.add_(h[columns]), j)
     return values, ids
 
 
-def _rows_without_self(x: Tensor, rows: Tensor) -> Tensor:
-    products = x[rows] @ x.T
+def _rows_without_self(x: Tensor, h: Tensor, rows: Tensor) -> Tensor:
+    products = x[rows] @ x.T + h
     products[torch.arange(len(rows), device=x.device), rows] = -torch.inf
     return products

@@ -81,7 +81,8 @@ def score(metric, k, x, y, ids_x=None, ids_y=None, widths=None):
         return cknna(metric.removeprefix("cknna").strip("_") or "code", k, x, y, ids_x, ids_y)
     if metric in ("cka", "rv"):
         return cosine(centred(x @ x.T), centred(y @ y.T))
-    if metric == "unbiased_cka":
+    if metric == "unbiased_cka":  # which centring the features does not change, but it does keep digits
+        x, y = x - x.mean(axis=0), y - y.mean(axis=0)
         own = unbiased_hsic(x @ x.T, x @ x.T) * unbiased_hsic(y @ y.T, y @ y.T)
         return float(unbiased_hsic(x @ x.T, y @ y.T) / np.sqrt(own))
     if metric.startswith("cka_rbf"):

@@ -19,7 +19,7 @@ from prh.plain import null_of_mutual_knn, score, tail
 from prh.rederive_models import ITEMS, NotHere
 from prh.rederive_models import SAMPLES as OF_MODELS
 
-RANK_TOLERANCE = 1e-5  # in cosine: two neighbours so near to each other may change places
+RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
 ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
 TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-5, "cknna": 2e-4, "subspace": 2e-4}  # by the metric's family
 
@@ -45,12 +45,13 @@ def _neighbors(run, artifact, rng):
     reasons = []
     for number in range(layers_n):
         layer = layers[number]
+        allowed = RANK_TOLERANCE * np.linalg.norm(layer - layer.mean(axis=0), axis=1).mean()
         for item in chosen:
             cosines = layer @ layer[item]
             cosines[item] = -np.inf
             listed = cosines[ids[number, item]]
             others = np.delete(cosines, ids[number, item])
-            if (np.diff(listed) > RANK_TOLERANCE).any() or others.max() > listed[-1] + RANK_TOLERANCE:
+            if (np.diff(listed) > allowed).any() or others.max() > listed[-1] + allowed:
                 reasons.append(
                     f"layer {number}, item {item}: these are not its {k} nearest neighbours, in order"
                 )
@@ -104,7 +105,7 @@ def _layer(run, artifact, model, layer):
     if (
         METRICS[params["metric"]].needs_k and table.is_file()
     ):  # so that equal neighbours come in the same order
-        return x, read_index(run.path(table))[0][layer].numpy()
+        return x, read_index(table)[0][layer].numpy()
     return x, None
 
 
