@@ -102,9 +102,9 @@ def main() -> None:
         "tokens": (30, "mean tokens of a caption (assumed; the median of WIT is about 20)"),
         "corpus": (4e6, "tokens for bits-per-byte"),
         "overlap": (2, "window over stride"),
-        "index": (1.64e-5, "CPU seconds per layer and unit of width, ranking neighbours (measured)"),
-        "pair": (2.9e-5, "CPU seconds per layer pair, mutual k-NN from neighbours (measured)"),
-        "null": (8.8e-6, "CPU seconds per layer pair and permutation (measured)"),
+        "index": (1.86e-5, "CPU seconds per layer and unit of width, ranking neighbours (measured)"),
+        "pair": (3.1e-5, "CPU seconds per layer pair, mutual k-NN from neighbours (measured)"),
+        "null": (9.4e-6, "CPU seconds per layer pair and permutation (measured)"),
         "row": (4, "bytes per layer pair in Parquet (measured)"),
     }
     for name, (value, text) in rates.items():
