@@ -19,9 +19,7 @@ from prh.errors import InputError
 
 BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
 STRIP = 256  # rows per product of a symmetric matrix
-LENGTH_ERROR = (
-    1e-5  # of a row's squared length: one so near to 1 is 1, and rounding does not move its neighbours
-)
+LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
 FORMAT = "prh-neighbors 1"
 
 
