@@ -8,7 +8,7 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce report audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
@@ -16,11 +16,11 @@ help:
 	@echo "make pin-revisions  write the hub's present commits, licences and gates into config/models_paper.tsv and corpora.tsv"
 	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
-	@echo "make report      results/report/snakemake.html: the run as a guided tour, by snakemake --report"
+	@echo "make tour        results/report/tour.html: the run as a guided tour, by snakemake --report"
 	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
 	@echo "make crate       results/crate.zip: the run as an RO-Crate, to send to others"
 	@echo "make import FROM=crate.zip   start from the features of a published run"
-	@echo "make check       lint and format checks only"
+	@echo "make check       lint, format and spelling only"
 	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"
 	@echo "make clean       remove results and figures; keeps downloads and models"
@@ -43,8 +43,8 @@ help:
 reproduce: .venv/run
 	$(BIN)/snakemake --cores $(CORES)
 
-report: .venv/run
-	$(BIN)/snakemake --cores $(CORES) --report results/report/snakemake.html --report-stylesheet report/style.css
+tour: .venv/run
+	$(BIN)/snakemake --cores $(CORES) --report results/report/tour.html --report-stylesheet report/style.css
 
 audit: .venv/run
 	$(BIN)/python scripts/audit.py
@@ -53,7 +53,7 @@ crate: .venv/run
 	$(BIN)/snakemake --cores $(CORES) crate
 
 import: .venv/run
-	$(BIN)/python scripts/exchange.py $(FROM)
+	$(BIN)/python scripts/crate.py $(FROM)
 
 paper: .venv-paper/run
 	.venv-paper/bin/snakemake --cores $(CORES) --configfile config/paper.yaml
@@ -67,13 +67,14 @@ rehearse-part:
 	    vit_tiny_patch16_224.augreg_in21k vit_giant_patch14_dinov2.lvd142m"
 
 pin-revisions: .venv/run
-	PYTHONPATH=scripts $(BIN)/python -m prh.pins config/models_paper.tsv config/corpora.tsv
+	PYTHONPATH=scripts $(BIN)/python -m prh.sources.pins config/models_paper.tsv config/corpora.tsv
 
 check: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/codespell
 
 test: check
 	$(BIN)/python -m pytest -m "not slow"

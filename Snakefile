@@ -2,7 +2,9 @@
 # Data and models -> features -> neighbours -> alignment -> tables -> figures and report. See README.md.
 
 from os.path import exists
+from pathlib import Path
 
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -16,18 +18,16 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/shown.smk"
-include: "rules/data.smk"
+include: "rules/resources.smk"
+include: "rules/tiles.smk"
+include: "rules/tour.smk"
+include: "rules/sources.smk"
 include: "rules/features.smk"
 include: "rules/alignment.smk"
 include: "rules/performance.smk"
 include: "rules/figures.smk"
-include: "rules/paper.smk"
 include: "rules/report.smk"
-include: "rules/page.smk"
 include: "rules/audit.smk"
-include: "rules/exchange.smk"
-include: "rules/progress.smk"
 
 
 # On a cluster these run where Snakemake runs; compute nodes often have no network.
@@ -47,5 +47,25 @@ rule all:
     input:
         rules.tables.input,
         rules.figures.input,
-        "results/report/report.html",
-        "results/report/index.html",
+        "results/report/story.html",
+        "results/report/page.html",
+
+
+# What a run says while it runs, and at the end.
+LINES = Lines(workflow, logger)
+
+
+onsuccess:
+    main_figure = f"figures/{DRAWN[0]}.pdf"
+    LINES.done(
+        [
+            (main_figure, "the main figure"),
+            ("results/report/page.html", "the page of the run: scores, layers, neighbours"),
+            ("results/report/story.html", "the story of the run"),
+            ("results/tables/alignment.csv", "every score"),
+        ]
+    )
+
+
+onerror:
+    LINES.failed()

@@ -26,11 +26,11 @@ from torch.nn.functional import normalize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from prh.alignment import align
-from prh.calibration import calibrate
-from prh.metrics import layer_state, measure, pair_scores
-from prh.neighbors import index_layers
-from prh.preprocess import prepare
+from prh.alignment.align import align
+from prh.alignment.calibration import calibrate
+from prh.alignment.metrics import layer_state, measure, pair_scores
+from prh.alignment.neighbors import index_layers
+from prh.alignment.preprocess import prepare
 
 HERE = Path(__file__).resolve().parent
 METRICS = ("mutual_knn", "cka", "unbiased_cka", "cknna")

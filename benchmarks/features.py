@@ -26,7 +26,7 @@ from transformers import LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from prh.language import extract_features
+from prh.features.language import extract_features
 
 TARGET = 5  # times the baseline's tokens per second, from the project's plan
 VOCABULARY = 2000

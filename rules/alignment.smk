@@ -11,8 +11,6 @@ rule measure_alignment:
         "results/logs/measure_alignment/{dataset}/{metric}/{tile}.log",
     benchmark:
         "results/benchmarks/measure_alignment/{dataset}/{metric}/{tile}.tsv"
-    wildcard_constraints:
-        tile=r"\d+-\d+",
     conda:
         "../envs/alignment.yaml"
     threads: share_of_cores()
@@ -41,15 +39,13 @@ rule calibrate_alignment:
         "results/logs/calibrate_alignment/{dataset}/{metric}/{tile}.log",
     benchmark:
         "results/benchmarks/calibrate_alignment/{dataset}/{metric}/{tile}.tsv"
-    wildcard_constraints:
-        tile=r"\d+-\d+",
     conda:
         "../envs/alignment.yaml"
     threads: share_of_cores()
     resources:
         mem_mb=memory_of_tile,
     params:
-        **CONFIG["statistics"],
+        **CONFIG["intervals"],
         **PREPARATION,
         metric="{metric}",
         models=tile_models,
@@ -82,7 +78,7 @@ rule tabulate_alignment:
     benchmark:
         "results/benchmarks/tabulate_alignment.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/tables.yaml"
     params:
         modality={name: SETUP.models[name].modality for name in MODELS},
         code=code("tabulate_alignment"),
@@ -90,33 +86,3 @@ rule tabulate_alignment:
         "Best layer pair of every model pair"
     script:
         "../scripts/tabulate_alignment.py"
-
-
-rule correlate:
-    """Correlation of alignment with language-model performance, per vision model, with bootstrap intervals."""
-    input:
-        alignment="results/tables/alignment.csv",
-        performance="results/tables/performance.csv",
-    output:
-        table=table("correlation", "Correlation of alignment with performance"),
-    log:
-        "results/logs/correlate.log",
-    benchmark:
-        "results/benchmarks/correlate.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    params:
-        **CONFIG["statistics"],
-        datasets=DATASETS,
-        seed=CONFIG["seed"],
-        code=code("correlate"),
-    message:
-        "Correlation of alignment with performance"
-    script:
-        "../scripts/correlate.py"
-
-
-rule tables:
-    """The final tables."""
-    input:
-        expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation"]),

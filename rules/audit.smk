@@ -1,4 +1,4 @@
-# Is what lies there what it says it is?
+# Is what lies there what it says it is? And a run to send to others.
 
 
 rule audit:
@@ -20,3 +20,27 @@ rule audit:
         "Auditing all artifacts"
     script:
         "../scripts/audit.py"
+
+
+rule crate:
+    """The RO-Crate of the run: workflow, configuration, tables, figures, records, licences; features if asked for."""
+    input:
+        rules.tables.input,
+        rules.figures.input,
+    output:
+        crate="results/crate.zip",
+    log:
+        "results/logs/crate.log",
+    benchmark:
+        "results/benchmarks/crate.tsv"
+    conda:
+        "../envs/crate.yaml"
+    params:
+        config=CONFIG,
+        title=CONFIG["title"],
+        large=CONFIG["crate"]["features"],
+        code=code("crate"),
+    message:
+        "Packing the crate of the run"
+    script:
+        "../scripts/crate.py"

@@ -1,66 +1,41 @@
 # The two caches: once per data set and model, never per pair.
 
-
-rule extract_language_features:
-    """Every hidden state of every caption, averaged over its tokens: one tensor (n, d) per layer."""
-    input:
-        model="results/models/{model}",
-        dataset="results/data/{dataset}",
-    output:
-        features="results/features/{dataset}/{model}.safetensors",
-    log:
-        "results/logs/extract_features/{dataset}/{model}.log",
-    benchmark:
-        "results/benchmarks/extract_features/{dataset}/{model}.tsv"
-    wildcard_constraints:
-        model="|".join(LANGUAGE),
-    priority: 1
-    conda:
-        "../envs/language.yaml"
-    threads: share_of_cores()
-    resources:
-        **RUNNING_A_MODEL,
-    params:
-        row=row("models"),
-        batch_tokens=CONFIG["features"]["batch_tokens"],
-        options={key: CONFIG["features"][key] for key in ("mode", "pooling", "prompt")},
-        weights=weights,
-        device=CONFIG["device"],
-        code=code("extract_language_features"),
-    message:
-        "Features of {wildcards.dataset} under {wildcards.model}"
-    script:
-        "../scripts/extract_language_features.py"
+# As many neighbours as the metrics that are content with neighbour tables need.
+K_MAX = max([k for m, ks in METRICS_USED.items() for k in ks if METRICS[m].family == "neighbors"], default=10)
 
 
-rule extract_vision_features:
-    """The pooled output of every stage or block for every image: one tensor (n, d) per layer."""
-    input:
-        model="results/models/{model}",
-        dataset="results/data/{dataset}",
-    output:
-        features="results/features/{dataset}/{model}.safetensors",
-    log:
-        "results/logs/extract_features/{dataset}/{model}.log",
-    benchmark:
-        "results/benchmarks/extract_features/{dataset}/{model}.tsv"
-    wildcard_constraints:
-        model=only(VISION, but=TIMM),
-    priority: 2
-    conda:
-        "../envs/vision.yaml"
-    threads: share_of_cores()
-    resources:
-        **RUNNING_A_MODEL,
-    params:
-        row=row("models"),
-        batch_images=CONFIG["features"]["batch_images"],
-        device=CONFIG["device"],
-        code=code("extract_vision_features"),
-    message:
-        "Features of {wildcards.dataset} under {wildcards.model}"
-    script:
-        "../scripts/extract_vision_features.py"
+for environment in dict.fromkeys(facts.environment for facts in ADAPTERS.values()):
+
+    rule:
+        """Each layer's pooled output for every pair of a data set: one tensor (n, d) per layer."""
+        name:
+            f"extract_{environment}_features"
+        input:
+            model="results/models/{model}",
+            dataset="results/data/{dataset}",
+        output:
+            features="results/features/{dataset}/{model}.safetensors",
+        log:
+            "results/logs/extract_features/{dataset}/{model}.log",
+        benchmark:
+            "results/benchmarks/extract_features/{dataset}/{model}.tsv"
+        wildcard_constraints:
+            model=only(SETUP.run_in(environment)),
+        priority: 1 if environment == "language" else 2
+        conda:
+            f"../envs/{environment}.yaml"
+        threads: share_of_cores()
+        resources:
+            **RUNNING_A_MODEL,
+        params:
+            **LOADING_A_MODEL,
+            row=row("models"),
+            settings=lambda wildcards: SETUP.settings(wildcards.model),
+            code=code_of("extract_features", "models", module_of),
+        message:
+            "Features of {wildcards.dataset} under {wildcards.model}"
+        script:
+            "../scripts/extract_features.py"
 
 
 rule index_neighbors:

@@ -1,183 +1,125 @@
-# The figures: PDF, PNG, and a CSV with exactly the numbers drawn.
+# The figures: PDF, PNG, and a CSV with exactly the numbers drawn. A figure is a row of FIGURES, a script plot_NAME.py and a
+# caption report/NAME.rst; docs/extending.md adds one.
+
+from collections import namedtuple
+
+LAYER_PAIRS = [sorted(pair, key=POSITION.get) for pair in CONFIG["figures"]["layer_pairs"]]
+# What a figure draws from, and what it is told.
+ALIGNMENT, PERFORMANCE, CORRELATION, DOWNSTREAM = (
+    {name: f"results/tables/{name}.csv"} for name in ("alignment", "performance", "correlation", "downstream")
+)
+TILES = {"tiles": lambda wildcards: tiles_holding(dataset_of(wildcards), LAYER_PAIRS)}
+PUBLISHED = {"published": [find(path) for path in [CONFIG["figures"]["published"]] if path]}
+COMMON = {
+    "dataset": dataset_of,
+    "metric": CONFIG["alignment"]["metrics"][0],
+    "models": labels,
+    "caption": caption,
+    "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
+}
+
+# chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it. numbers: how
+# they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
+Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
+FIGURES = {
+    "alignment_vs_performance": Figure(
+        MAIN, "Alignment over language-model performance (figure 3)", ALIGNMENT | PERFORMANCE
+    ),
+    "alignment_matrix": Figure(PAIRS, "All models by all models", ALIGNMENT),
+    "layer_alignment": Figure(
+        PAIRS, "Layer by layer", TILES, COMMON | {"pairs": LAYER_PAIRS}, drawn=bool(LAYER_PAIRS)
+    ),
+    "alignment_by_metric": Figure(
+        WHICH_METRIC, "The main figure by every metric (figures 13, 14)", ALIGNMENT | PERFORMANCE
+    ),
+    "cknna_by_k": Figure(
+        WHICH_METRIC,
+        "CKNNA from few neighbours to many (figure 10)",
+        ALIGNMENT,
+        drawn=any(METRICS[metric].family == "cknna" for metric in METRICS_USED),
+        numbers="sweep",
+    ),
+    "metric_agreement": Figure(
+        WHICH_METRIC,
+        "Do metrics order pairs of models alike? (figure 12)",
+        ALIGNMENT,
+        drawn=len(CONFIG["alignment"]["metrics"]) > 1,
+        numbers="agreement",
+    ),
+    "metric_properties": Figure(
+        WHICH_METRIC,
+        "What holds of each metric (figure 11)",
+        {},
+        {
+            "caption": f"{CONFIG['title']} · facts of the metrics, not of this run's data",
+            "metrics": CONFIG["alignment"]["metrics"],
+        },
+    ),
+    "raw_vs_calibrated": Figure(
+        CHANCE,
+        "Before and after null calibration (Groeger et al. 2026)",
+        ALIGNMENT | CORRELATION,
+        drawn=bool(CALIBRATED),
+    ),
+    "alignment_vs_downstream": Figure(
+        BESIDE_THE_PAPER,
+        "Benchmark scores over alignment (figure 4)",
+        ALIGNMENT | DOWNSTREAM,
+        COMMON | {"vision": CONFIG["figures"]["downstream_vision"]},
+        drawn=bool(CONFIG["figures"]["downstream_vision"]),
+    ),
+    "reproduced_vs_published": Figure(
+        BESIDE_THE_PAPER,
+        "Published numbers and this run's",
+        ALIGNMENT | DOWNSTREAM | PUBLISHED,
+        COMMON
+        | {
+            "sets": {name: row.sets.split() for name, row in SETUP.models.items() if row.sets},
+            "concatenate": CONFIG["alignment"]["concatenate_layers"],
+        },
+        drawn=bool(CONFIG["figures"]["published"]),
+        numbers="comparison",
+    ),
+}
+DRAWN = [name for name, figure in FIGURES.items() if figure.drawn]
 
 
-rule plot_alignment_vs_performance:
-    """Figure 3 of the paper."""
+for name, figure in FIGURES.items():
+
+    rule:
+        """Draw a figure, and write the numbers that it shows."""
+        name:
+            f"plot_{name}"
+        input:
+            **figure.inputs,
+        output:
+            **files_of(name, figure),
+        log:
+            f"results/logs/figures/{{folder}}{name}.log",
+        benchmark:
+            f"results/benchmarks/figures/{{folder}}{name}.tsv"
+        conda:
+            "../envs/figures.yaml"
+        params:
+            **figure.params,
+            figure=name,
+            numbers=figure.numbers,
+            code=code(f"plot_{name}"),
+        message:
+            f"Figure {{wildcards.folder}}{name}"
+        script:
+            "../scripts/plot_{params.figure}.py"  # the loop's own variable would be read when the job runs
+
+
+rule tables:
+    """The final tables."""
     input:
-        alignment="results/tables/alignment.csv",
-        performance="results/tables/performance.csv",
-    output:
-        figure("alignment_vs_performance"),
-    log:
-        "results/logs/figures/{folder}alignment_vs_performance.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}alignment_vs_performance.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        **FIGURE_PARAMS,
-        code=code("plot_alignment_vs_performance"),
-    message:
-        "Figure {wildcards.folder}alignment_vs_performance"
-    script:
-        "../scripts/plot_alignment_vs_performance.py"
-
-
-rule plot_alignment_matrix:
-    """All models by all models."""
-    input:
-        alignment="results/tables/alignment.csv",
-    output:
-        figure("alignment_matrix"),
-    log:
-        "results/logs/figures/{folder}alignment_matrix.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}alignment_matrix.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        **FIGURE_PARAMS,
-        code=code("plot_alignment_matrix"),
-    message:
-        "Figure {wildcards.folder}alignment_matrix"
-    script:
-        "../scripts/plot_alignment_matrix.py"
-
-
-rule plot_layer_alignment:
-    """Layer by layer heatmaps of the pairs that the config names."""
-    input:
-        tiles=layer_tiles,
-    output:
-        figure("layer_alignment"),
-    log:
-        "results/logs/figures/{folder}layer_alignment.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}layer_alignment.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        **FIGURE_PARAMS,
-        pairs=LAYER_PAIRS,
-        code=code("plot_layer_alignment"),
-    message:
-        "Figure {wildcards.folder}layer_alignment"
-    script:
-        "../scripts/plot_layer_alignment.py"
-
-
-rule plot_alignment_by_metric:
-    """Figures 13 and 14 of the paper: every metric against performance."""
-    input:
-        alignment="results/tables/alignment.csv",
-        performance="results/tables/performance.csv",
-    output:
-        figure("alignment_by_metric"),
-    log:
-        "results/logs/figures/{folder}alignment_by_metric.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}alignment_by_metric.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        **FIGURE_PARAMS,
-        code=code("plot_alignment_by_metric"),
-    message:
-        "Figure {wildcards.folder}alignment_by_metric"
-    script:
-        "../scripts/plot_alignment_by_metric.py"
-
-
-rule plot_cknna_by_k:
-    """Figure 10 of the paper, in all variants of CKNNA."""
-    input:
-        alignment="results/tables/alignment.csv",
-    output:
-        figure("cknna_by_k"),
-    log:
-        "results/logs/figures/{folder}cknna_by_k.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}cknna_by_k.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        **FIGURE_PARAMS,
-        code=code("plot_cknna_by_k"),
-    message:
-        "Figure {wildcards.folder}cknna_by_k"
-    script:
-        "../scripts/plot_cknna_by_k.py"
-
-
-rule plot_metric_agreement:
-    """Figure 12 of the paper: Spearman between all metrics over all model pairs."""
-    input:
-        alignment="results/tables/alignment.csv",
-    output:
-        figure("metric_agreement"),
-    log:
-        "results/logs/figures/{folder}metric_agreement.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}metric_agreement.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        **FIGURE_PARAMS,
-        code=code("plot_metric_agreement"),
-    message:
-        "Figure {wildcards.folder}metric_agreement"
-    script:
-        "../scripts/plot_metric_agreement.py"
-
-
-rule plot_metric_properties:
-    """Figure 11 of the paper: what holds of each metric."""
-    output:
-        figure("metric_properties"),
-    log:
-        "results/logs/figures/{folder}metric_properties.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}metric_properties.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        caption=f"{CONFIG['title']} · facts of the metrics, not of this run's data",
-        metrics=CONFIG["alignment"]["metrics"],
-        code=code("plot_metric_properties"),
-    message:
-        "Figure {wildcards.folder}metric_properties"
-    script:
-        "../scripts/plot_metric_properties.py"
-
-
-rule plot_raw_vs_calibrated:
-    """The follow-up's main figure: before and after null calibration."""
-    input:
-        alignment="results/tables/alignment.csv",
-        correlation="results/tables/correlation.csv",
-    output:
-        figure("raw_vs_calibrated"),
-    log:
-        "results/logs/figures/{folder}raw_vs_calibrated.log",
-    benchmark:
-        "results/benchmarks/figures/{folder}raw_vs_calibrated.tsv"
-    conda:
-        "../envs/figures.yaml"
-    params:
-        **FIGURE_PARAMS,
-        code=code("plot_raw_vs_calibrated"),
-    message:
-        "Figure {wildcards.folder}raw_vs_calibrated"
-    script:
-        "../scripts/plot_raw_vs_calibrated.py"
+        expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation"]),
 
 
 rule figures:
     """All figures."""
     input:
         expand(
-            "figures/{folder}{figure}.{ending}",
-            folder=FOLDERS,
-            figure=FIGURE_NAMES,
-            ending=["pdf", "png", "csv"],
+            "figures/{folder}{figure}.{ending}", folder=FOLDERS, figure=DRAWN, ending=["pdf", "png", "csv"]
         ),

@@ -1,4 +1,4 @@
-# How good the language models are.
+# How good the language models are, and how that goes with alignment.
 
 
 rule score_language_model:
@@ -19,10 +19,9 @@ rule score_language_model:
     resources:
         **RUNNING_A_MODEL,
     params:
+        **LOADING_A_MODEL,
         window=CONFIG["performance"]["window"],
         stride=CONFIG["performance"]["stride"],
-        weights=weights,
-        device=CONFIG["device"],
         code=code("score_language_model"),
     message:
         "Bits per byte of {wildcards.model} on {wildcards.corpus}"
@@ -30,21 +29,122 @@ rule score_language_model:
         "../scripts/score_language_model.py"
 
 
-rule tabulate_performance:
-    """The scores of all language models."""
+rule score_captions:
+    """Bits per byte of the captions under a language model: what the official code takes for performance."""
     input:
-        scores=expand("results/performance/{corpus}/{model}.json", corpus=CORPUS, model=CAUSAL),
+        model="results/models/{model}",
+        dataset="results/data/{dataset}",
     output:
-        table=table("performance", "Bits per byte of the language models"),
+        score="results/captions/{dataset}/{model}.json",
     log:
-        "results/logs/tabulate_performance.log",
+        "results/logs/score_captions/{dataset}/{model}.log",
     benchmark:
-        "results/benchmarks/tabulate_performance.tsv"
+        "results/benchmarks/score_captions/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model=only(CAUSAL),
+    priority: 3
     conda:
-        "../envs/statistics.yaml"
+        "../envs/language.yaml"
+    threads: share_of_cores()
+    resources:
+        **RUNNING_A_MODEL,
     params:
-        code=code("tabulate_performance"),
+        **LOADING_A_MODEL,
+        batch_tokens=CONFIG["features"]["batch_tokens"],
+        code=code("score_captions"),
     message:
-        "Scores of the language models"
+        "Bits per byte of {wildcards.model} on the captions of {wildcards.dataset}"
     script:
-        "../scripts/tabulate_performance.py"
+        "../scripts/score_captions.py"
+
+
+rule evaluate_downstream:
+    """A language model on benchmarks, by lm-eval; the benchmarks' questions come from the hub."""
+    input:
+        model="results/models/{model}",
+    output:
+        scores="results/downstream/{model}.json",
+    log:
+        "results/logs/evaluate_downstream/{model}.log",
+    benchmark:
+        "results/benchmarks/evaluate_downstream/{model}.tsv"
+    wildcard_constraints:
+        model=only(CAUSAL),
+    conda:
+        "../envs/downstream.yaml"
+    threads: share_of_cores()
+    resources:
+        **RUNNING_A_MODEL,
+    params:
+        **LOADING_A_MODEL,
+        tasks=CONFIG["performance"]["tasks"],
+        limit=CONFIG["performance"]["task_limit"],
+        code=code("evaluate_downstream"),
+    message:
+        "Benchmarks of {wildcards.model}"
+    script:
+        "../scripts/evaluate_downstream.py"
+
+
+# Each table of the language models, by its name and title, and what it is made from.
+TABULATED = {
+    ("performance", "Bits per byte of the language models"): {
+        "scores": [f"results/performance/{CORPUS}/{model}.json" for model in CAUSAL],
+    },
+    ("downstream", "Benchmarks and bits per byte of the captions"): {
+        "captions": [
+            f"results/captions/{DATASETS[0]}/{m}.json" for m in CAUSAL if CONFIG["performance"]["captions"]
+        ],
+        "downstream": [f"results/downstream/{m}.json" for m in CAUSAL if CONFIG["performance"]["tasks"]],
+        "published": [find(path) for path in [CONFIG["performance"]["published"]] if path],
+    },
+}
+
+for (name, title), files in TABULATED.items():
+
+    rule:
+        """What was measured of all language models, and published scores where none was, as one table."""
+        name:
+            f"tabulate_{name}"
+        input:
+            **files,
+        output:
+            table=table(name, title),
+        log:
+            f"results/logs/tabulate_{name}.log",
+        benchmark:
+            f"results/benchmarks/tabulate_{name}.tsv"
+        conda:
+            "../envs/tables.yaml"
+        params:
+            table=name,
+            models=CAUSAL,
+            code=code(f"tabulate_{name}"),
+        message:
+            title
+        script:
+            "../scripts/tabulate_{params.table}.py"
+
+
+rule correlate:
+    """Correlation of alignment with language-model performance, per vision model, with bootstrap intervals."""
+    input:
+        alignment="results/tables/alignment.csv",
+        performance="results/tables/performance.csv",
+    output:
+        table=table("correlation", "Correlation of alignment with performance"),
+    log:
+        "results/logs/correlate.log",
+    benchmark:
+        "results/benchmarks/correlate.tsv"
+    conda:
+        "../envs/tables.yaml"
+    params:
+        **CONFIG["intervals"],
+        datasets=DATASETS,
+        seed=CONFIG["seed"],
+        code=code("correlate"),
+    message:
+        "Correlation of alignment with performance"
+    script:
+        "../scripts/correlate.py"

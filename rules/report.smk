@@ -1,4 +1,4 @@
-# The story of a run, as a notebook.
+# What a run shows of itself: its story, a notebook, and its page, to look through in a browser.
 
 
 rule report:
@@ -6,10 +6,10 @@ rule report:
     input:
         rules.tables.input,
         rules.figures.input,
-        notebook=local(str(BASE / "notebooks" / "report.ipynb")),
+        notebook=local(str(BASE / "notebooks" / "story.ipynb")),
     output:
-        notebook="results/report/report.ipynb",
-        page=shown_as("results/report/report.html", "story", STORY, "The story of the run, a notebook"),
+        notebook="results/report/story.ipynb",
+        page=in_tour("results/report/story.html", "story", STORY, "The story of the run, a notebook"),
     log:
         "results/logs/report.log",
     benchmark:
@@ -21,9 +21,41 @@ rule report:
         dataset=DATASETS[0],
         metric=METRIC,
         k=K,
-        figures=FIGURE_NAMES,
-        code=code("run_notebook"),
+        figures={n: FIGURES[n].title for n in DRAWN if FIGURES[n].chapter in (MAIN, PAIRS)},
+        code=code("make_story"),
     message:
         "Running the notebook"
     script:
-        "../scripts/run_notebook.py"
+        "../scripts/make_story.py"
+
+
+rule make_page:
+    """Figures, scores, layers and nearest neighbours, in one file that works without a network."""
+    input:
+        alignment="results/tables/alignment.csv",
+        performance="results/tables/performance.csv",
+        datasets=all_shown("folder"),
+        tiles=all_shown("tiles"),
+        neighbors=all_shown("neighbors"),
+        figures=all_shown("figures"),
+        template=local(str(BASE / "notebooks" / "page.html")),
+    output:
+        page="results/report/page.html",
+    log:
+        "results/logs/make_page.log",
+    benchmark:
+        "results/benchmarks/make_page.tsv"
+    conda:
+        "../envs/page.yaml"
+    params:
+        title=CONFIG["title"],
+        metric=CONFIG["alignment"]["metrics"][0],
+        models=labels,
+        shown=SHOWN,
+        figures={name: figure.title for name, figure in FIGURES.items()},
+        datasets={dataset: shown(dataset) for dataset in DATASETS},
+        code=code("make_page"),
+    message:
+        "Making the page of the run"
+    script:
+        "../scripts/make_page.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from prh.audit import audit, failures, remake_command, summary, write_report
+from prh.audit.audit import audit, failures, remake_command, summary, write_report
 from prh.errors import InputError
 from prh.job import job
 

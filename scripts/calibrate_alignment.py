@@ -4,17 +4,16 @@ import itertools
 
 import pandas as pd
 
-from prh.alignment import align_states, best_pair, comparable_layers, stacked
-from prh.calibration import bootstrap_interval, null_maxima, permutations, summarise
-from prh.catalogue import METRICS
+from prh.alignment.align import align_states, best_pair, open_tile, stacked
+from prh.alignment.calibration import bootstrap_interval, null_maxima, permutations, summarise
+from prh.alignment.catalogue import METRICS
+from prh.alignment.metrics import layer_state
 from prh.job import job, progress, use_threads
-from prh.metrics import layer_state
 
 with job(snakemake) as out:
     params, metric = snakemake.params, snakemake.params.metric
     use_threads(snakemake.threads)
-    paths = dict(zip(params.models, snakemake.input.models, strict=True))
-    layers = comparable_layers(paths, metric, params.clamp, params.concatenate, params.device)
+    _, layers = open_tile(params, snakemake.input.models)
     sides = [list(dict.fromkeys(side)) for side in zip(*params.pairs, strict=True)]
     if METRICS[metric].is_global:  # one permuted kernel serves all models of the other side
         groups = [[side] for side in sides]

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from prh.alignment.best import across
 from prh.job import job
-from prh.statistics import FEWEST, correlate
-from prh.tables import CORRELATION, across, read_table, write_table
+from prh.performance.correlation import FEWEST, correlate
+from prh.tables import CORRELATION, read_table, write_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -1,8 +1,8 @@
 """One causal language model on benchmarks."""
 
-from prh.downstream import evaluate
+from prh.features.loading import load
 from prh.job import job, use_threads
-from prh.language import load
+from prh.performance.benchmarks import evaluate
 from prh.provenance import write_json
 
 with job(snakemake) as out:

@@ -1,14 +1,12 @@
-"""Make one data set of image-caption pairs."""
+"""Make one data set of image-caption pairs, by its source."""
 
+from importlib import import_module
 from types import SimpleNamespace
 
-from prh.datasets import make_from_folder, make_openmoji
 from prh.job import job
+from prh.sources.registry import source_of_dataset
 
 with job(snakemake) as out:
-    row, seed = SimpleNamespace(**snakemake.params.row), snakemake.params.seed
-    if row.source == "openmoji":
-        drawings, names = snakemake.input.packages
-        make_openmoji(drawings, names, row.size, row.image_size, seed, out.dataset, row.licence)
-    else:
-        make_from_folder(row.path, row.size, seed, out.dataset, row.licence)
+    row = SimpleNamespace(**snakemake.params.row)
+    source = import_module(source_of_dataset(row))
+    source.make(row, snakemake.input.packages, snakemake.params.seed, out.dataset)

@@ -1,7 +1,7 @@
 """Download one pinned wheel from the package index."""
 
 from prh.job import job
-from prh.sources import fetch_wheel
+from prh.sources.wheels import fetch_wheel
 
 with job(snakemake) as out:
     row = snakemake.params.package

@@ -1,10 +1,10 @@
 """The nearest neighbours of every item, in every layer of one model."""
 
+from prh.alignment.neighbors import index_layers, write_index
+from prh.alignment.preprocess import prepare
 from prh.errors import about
-from prh.features import read_features
+from prh.features.layers import read_features
 from prh.job import job, use_threads
-from prh.neighbors import index_layers, write_index
-from prh.preprocess import prepare
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -1,7 +1,7 @@
 """The page of the run: scores, layers and neighbours to look through, in one file."""
 
 from prh.job import job
-from prh.page import make_page
+from prh.report.page import make_page
 
 with job(snakemake) as out:
     given, params = snakemake.input, snakemake.params

@@ -3,16 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from prh.alignment import align_states, comparable_layers
+from prh.alignment.align import align_states, open_tile
+from prh.alignment.metrics import layer_state
 from prh.errors import about
 from prh.job import job, progress, use_threads
-from prh.metrics import layer_state
 
 with job(snakemake) as out:
     params, metric = snakemake.params, snakemake.params.metric
     use_threads(snakemake.threads)
-    paths = dict(zip(params.models, snakemake.input.models, strict=True))
-    layers = comparable_layers(paths, metric, params.clamp, params.concatenate, params.device)
+    paths, layers = open_tile(params, snakemake.input.models)
     parts = []
     for k in params.k:
         states = {}

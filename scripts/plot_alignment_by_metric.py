@@ -1,9 +1,10 @@
 """Figures 13 and 14 of the paper: alignment over performance by every metric."""
 
+from prh.alignment.best import across
+from prh.figures.metrics import alignment_by_metric
+from prh.figures.style import save
 from prh.job import job
-from prh.metric_plots import alignment_by_metric
-from prh.plots import save
-from prh.tables import across, read_table
+from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params

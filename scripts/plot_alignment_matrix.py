@@ -1,8 +1,10 @@
 """All models by all models: a heatmap of their alignment."""
 
+from prh.alignment.best import named
+from prh.figures.pairs import alignment_matrix
+from prh.figures.style import save
 from prh.job import job
-from prh.plots import alignment_matrix, save
-from prh.tables import named, read_table
+from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -1,10 +1,11 @@
 """Figure 4 of the paper: benchmark scores over alignment with one vision model."""
 
+from prh.alignment.best import across
+from prh.figures.performance import alignment_vs_downstream
+from prh.figures.style import save
 from prh.job import job
-from prh.paper_plots import alignment_vs_downstream
-from prh.plots import save
-from prh.published import OF_CAPTIONS
-from prh.tables import across, read_table
+from prh.performance.downstream import OF_CAPTIONS
+from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -1,9 +1,10 @@
 """Figure 3 of the paper: alignment over language-model performance; in the paper's panels where the ViTs have sizes."""
 
+from prh.alignment.best import across
+from prh.figures.performance import alignment_by_family, alignment_vs_performance, has_sizes
+from prh.figures.style import save
 from prh.job import job
-from prh.paper_plots import alignment_by_family, has_sizes
-from prh.plots import alignment_vs_performance, save
-from prh.tables import across, read_table
+from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params

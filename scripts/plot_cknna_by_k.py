@@ -1,9 +1,10 @@
 """Figure 10 of the paper: CKNNA from few neighbours to many, in all its variants."""
 
+from prh.alignment.best import across
+from prh.figures.metrics import CKNNA, cknna_by_k, cknna_sweep
+from prh.figures.style import save
 from prh.job import job
-from prh.metric_plots import CKNNA, cknna_by_k, cknna_sweep
-from prh.plots import save
-from prh.tables import across, read_table
+from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -2,9 +2,11 @@
 
 import pandas as pd
 
+from prh.alignment.best import named
+from prh.figures.pairs import layer_alignment
+from prh.figures.style import save
 from prh.job import job
-from prh.plots import layer_alignment, save
-from prh.tables import SCORES, named, read_parts
+from prh.tables import SCORES, read_parts
 
 with job(snakemake) as out:
     params = snakemake.params

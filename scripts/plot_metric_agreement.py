@@ -1,9 +1,10 @@
 """Figure 12 of the paper: do the metrics order model pairs alike?"""
 
+from prh.alignment.best import named
+from prh.figures.metrics import agreement, metric_agreement
+from prh.figures.style import save
 from prh.job import job
-from prh.metric_plots import agreement, metric_agreement
-from prh.plots import save
-from prh.tables import named, read_table
+from prh.tables import read_table
 
 with job(snakemake) as out:
     table = named(read_table(snakemake.input.alignment), snakemake.params.dataset)

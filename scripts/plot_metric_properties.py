@@ -1,8 +1,8 @@
 """Figure 11 of the paper: what holds of each metric."""
 
+from prh.figures.metrics import metric_properties, properties
+from prh.figures.style import save
 from prh.job import job
-from prh.metric_plots import metric_properties, properties
-from prh.plots import save
 
 with job(snakemake) as out:
     table = properties(snakemake.params.metrics)

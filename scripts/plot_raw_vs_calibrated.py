@@ -1,9 +1,10 @@
 """The follow-up's main figure: alignment before and after null calibration."""
 
+from prh.alignment.best import across, named
+from prh.figures.metrics import raw_vs_calibrated
+from prh.figures.style import save
 from prh.job import job
-from prh.metric_plots import raw_vs_calibrated
-from prh.plots import save
-from prh.tables import across, named, read_table
+from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -1,10 +1,12 @@
 """Every published number that this run gives as well, beside this run's, with the difference."""
 
+from prh.alignment.best import across
+from prh.figures.comparison import compare
+from prh.figures.published import reproduced_vs_published
+from prh.figures.style import save
 from prh.job import job
-from prh.paper_plots import reproduced_vs_published
-from prh.plots import save
-from prh.published import NUMBERS, compare, read_published
-from prh.tables import across, read_table
+from prh.performance.published import NUMBERS, read_published
+from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 
-from prh.caption_scores import caption_bits_per_byte
-from prh.datasets import read_captions
+from prh.features.loading import load
 from prh.job import job, use_threads
-from prh.language import load
+from prh.performance.bits_per_byte import caption_bits_per_byte
 from prh.provenance import write_json
+from prh.sources.datasets import read_captions
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 
+from prh.features.loading import load
 from prh.job import job, use_threads
-from prh.language import load
-from prh.performance import bits_per_byte, read_text
+from prh.performance.bits_per_byte import bits_per_byte
 from prh.provenance import write_json
+from prh.sources.corpora import read_text
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -1,7 +1,8 @@
 """The best layer pair of every model pair, of all data sets, as one tidy table."""
 
+from prh.alignment.best import alignment_table, read_best
 from prh.job import job
-from prh.tables import NULLS, alignment_table, read_best, read_parts, write_table
+from prh.tables import NULLS, read_parts, write_table
 
 with job(snakemake) as out:
     given = snakemake.input

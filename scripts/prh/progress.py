@@ -1,9 +1,12 @@
 """What a run says while it runs: a line per rule, refreshed in place on a terminal, rare and plain elsewhere."""
 
+import logging
 import shutil
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 
 CLEAR = "\r\x1b[J"  # to the line's begin, and empty from there to the screen's end
@@ -208,3 +211,106 @@ def about(seconds):
 def _rest(expected, elapsed):
     """Seconds that a job still takes; one that outlasts what was expected is taken to be four fifths done."""
     return max(expected - elapsed, elapsed / 4)
+
+
+# Seconds that a job took in a mini reproduction on two busy cores; all others about 5. Only the proportions count, and only
+# until a job of the rule is done in this run. Those of the paper's scale, which was not run, are as their likes here.
+TYPICAL = {
+    "fetch_package": 1,
+    "fetch_dataset": 40,
+    "fetch_language_model": 20,
+    "fetch_vision_model": 20,
+    "fetch_hub_model": 20,
+    "fetch_hub_dataset": 40,
+    "extract_language_features": 50,
+    "extract_vision_features": 240,
+    "extract_timm_features": 240,
+    "index_neighbors": 10,
+    "measure_alignment": 20,
+    "calibrate_alignment": 100,
+    "score_language_model": 730,
+    "score_captions": 50,
+    "evaluate_downstream": 730,
+}
+# Snakemake's lines that say nothing about this run.
+CHATTER = ("Using shell:", "Select jobs to execute", "Conda environments: ignored")
+
+
+class Calm(logging.Handler):
+    """Snakemake's messages to the terminal: jobs as lines of `Progress`, all else as Snakemake says it.
+
+    inner: Snakemake's own handler, whose place this one takes. real: a function that gives the names of rules with jobs.
+    """
+
+    def __init__(self, inner, real):
+        super().__init__()
+        self.name, self.inner, self.real, self.failed = inner.name, inner, real, {}
+        self.progress = Progress(inner.stream, inner.can_color_tty(), TYPICAL, 5)
+
+    def emit(self, record):
+        """Take a message; called with this handler's lock."""
+        event = getattr(record, "event", None)
+        if event == "run_info":
+            real = self.real()
+            self.progress.begin({rule: jobs for rule, jobs in record.stats.items() if rule in real})
+        elif event == "job_info" and (record.output or record.log):
+            self.failed.pop(record.jobid, None)
+            self.progress.started(record.jobid, record.rule_name, record.rule_msg or "")
+        elif event == "job_finished":
+            self.progress.ended(record.job_id)
+        elif event == "job_error":
+            self.progress.ended(record.jobid, failed=True)
+            self.failed[record.jobid] = f"  {record.rule_name:30} {' '.join(record.log)}"
+        told = event in {None, "job_error", "group_error", "error", "debug_dag"}
+        if told and not str(record.msg).startswith(CHATTER):
+            with self.progress.aside():
+                self.inner.handle(record)
+
+    def close(self):
+        """End the lines."""
+        self.progress.close()
+        self.inner.close()
+        super().close()
+
+
+class Lines:
+    """What a run says: its progress, and at the end what was made, where, how long it took, what to look at first.
+
+    workflow, logger: Snakemake's. Snakemake's own lines, several per job, are in .snakemake/log; `--verbose` or any `--quiet`
+    brings them to the terminal. In jobs, and as a module of another workflow, nothing is taken over.
+    """
+
+    def __init__(self, workflow, logger, clock=monotonic):
+        self.clock, self.began, self.calm = clock, clock(), None
+        asked = workflow.output_settings
+        asked = asked.dryrun or asked.quiet or asked.verbose or asked.debug_dag or asked.printshellcmds
+        if asked or not workflow.is_main_process or not workflow.modifier.is_main_snakefile():
+            return
+
+        def real():  # targets are not
+            return {rule.name for rule in workflow.rules if rule.output or rule.log}
+
+        for inner in [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]:
+            self.calm = Calm(inner, real)
+            logger.removeHandler(inner)
+            logger.addHandler(self.calm)
+
+    def done(self, first):
+        """The end of a run that made something; first: (path, what it is) of what to look at."""
+        there = [f"  {path:40} {what}" for path, what in first if Path(path).is_file()]
+        if there:
+            words = f"Done in {duration(self.clock() - self.began)}. To look at first:"
+            self._say([words, *there, "To check it all: make audit"])
+
+    def failed(self):
+        """The end of a run that was not finished: which jobs failed, where their logs are, what to do."""
+        jobs = [] if self.calm is None else sorted(self.calm.failed.values())
+        what = f"{counted(len(jobs), 'job')} failed" if jobs else "Stopped"
+        rest = "what is done stays, and the same command goes on from there."
+        words = f"{what} after {duration(self.clock() - self.began)}; {rest}"
+        self._say([words, *(["To mend first, by their logs:"] if jobs else []), *jobs])
+
+    def _say(self, lines):
+        if self.calm is not None:
+            self.calm.progress.close()
+        print(*lines, sep="\n", file=sys.stderr)

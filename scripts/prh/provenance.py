@@ -15,6 +15,7 @@ from prh.errors import InputError
 MANIFEST = "manifest.json"
 RECORDS = Path("results/records")
 RECORD_FORMAT = "prh-record 2"
+LIBRARY = Path(__file__).parent
 WORKFLOW = "workflow:"  # before the name of an input that is a part of the workflow, as the notebook is
 
 
@@ -94,37 +95,77 @@ def read_json(path, keys):
     return found
 
 
-def code_digest(script, library):
+def code_digest(script, library, modules=()):
     """SHA-256 over a script and all library modules that it imports, directly or not, by content.
 
-    As a parameter of a rule it makes Snakemake re-run exactly the rules whose code has changed.
+    As a parameter of a rule it makes Snakemake re-run exactly the rules whose code has changed. See `code_files`.
     """
-    return hashlib.sha256(json.dumps(sorted(code_files(script, library).items())).encode()).hexdigest()[:16]
+    listed = sorted(code_files(script, library, modules).items())
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
 
 
-def code_files(script, library):
-    """SHA-256 of a script and of each library module that it imports, directly or not, by file name."""
-    found, todo = {}, [Path(script)]
+def code_files(script, library, modules=()):
+    """SHA-256 of a script and of each library module that it imports, directly or not, by path from the script's folder.
+
+    modules: names of further modules that it loads at run time, as prh.features.cnn. A package's own `__init__.py` counts
+    where it holds more than a docstring. Raises `InputError` for an import of a library module that is not there.
+    """
+    library, found = Path(library), {}
+    todo = [Path(script), *(file for name in modules for file in _module_files(name, library))]
     while todo:
         path = todo.pop()
         if path in found:
             continue
         found[path] = path.read_bytes()
-        todo += [p for p in _library_imports(found[path], Path(library)) if p not in found]
-    return {path.name: hashlib.sha256(code).hexdigest() for path, code in sorted(found.items())}
+        todo += _library_imports(path, found[path], library)
+    counted = {
+        path: code for path, code in found.items() if path.name != "__init__.py" or _does_something(code)
+    }
+    names = {path: path.relative_to(library.parent).as_posix() for path in counted if path != Path(script)}
+    return {
+        names.get(path, path.name): hashlib.sha256(code).hexdigest() for path, code in sorted(counted.items())
+    }
 
 
-def _library_imports(code, library):
-    """Files of the package `library` that the source text imports."""
-    names = set()
+def _library_imports(path, code, library):
+    """Files of the package `library` that a source text imports, the packages that they lie in included."""
+    package = path.parent.relative_to(library.parent).parts if path.is_relative_to(library) else ()
+    files = set()
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    prefix = f"{library.name}."
-    files = [library / f"{name.removeprefix(prefix)}.py" for name in sorted(names) if name.startswith(prefix)]
-    return [file for file in files if file.is_file()]
+        if isinstance(node, ast.Import):
+            files |= {file for alias in node.names for file in _module_files(alias.name, library)}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            files |= {*_module_files(module, library)}
+            for alias in node.names:  # a module, or what the module defines
+                files |= {*_module_files(f"{module}.{alias.name}", library, defined=True)}
+    return sorted(files)
+
+
+def _module_files(name, library, defined=False):
+    """The file of a library module or package, by its name, and those of the packages that it lies in.
+
+    defined: it may be no module at all.
+    """
+    first, *rest = name.split(".")
+    if first != library.name:
+        return []
+    stem = library.joinpath(*rest)
+    if not (stem.with_suffix(".py").is_file() or stem.is_dir()):
+        if defined:
+            return []
+        raise InputError(f"{name}: no such module in {library}; correct the import")
+    packages = [library.joinpath(*rest[:depth]) / "__init__.py" for depth in range(len(rest) + 1)]
+    return [file for file in (*packages, stem.with_suffix(".py")) if file.is_file()]
+
+
+def _does_something(code):
+    """Whether a source text holds more than a docstring."""
+    return any(
+        not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in ast.parse(code).body
+    )
 
 
 def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1):
@@ -151,7 +192,7 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
         "inputs": {_portable(p, script): digest(p) for p in sorted(map(str, inputs))},
         "parameters": params,
         "seeds": {name: value for name, value in params.items() if name == "seed"},
-        "code": code_files(script, Path(__file__).parent) if script else {},
+        "code": code_files(script, LIBRARY, _loaded()) if script else {},
         "environment": {
             "python": platform.python_version(),
             "packages": imported_versions(),
@@ -166,6 +207,11 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
         "peak_memory_mb": max(usage) // 1024,
     }
     return seal({**made, "run": run})
+
+
+def _loaded():
+    """Names of the library modules that this process has imported: those that no import statement names, too."""
+    return sorted(name for name in sys.modules if name.startswith(f"{LIBRARY.name}."))
 
 
 def seal(made):

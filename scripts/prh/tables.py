@@ -1,14 +1,10 @@
-"""The final tidy tables: how they are put together, written and read."""
+"""The final tidy tables: their columns, how they are written and read."""
 
-import math
 from pathlib import Path
 
 import pandas as pd
-from scipy import stats
 
-from prh.catalogue import metric_name
 from prh.errors import InputError
-from prh.published import DOWNSTREAM
 
 PAIR = ["dataset", "metric", "k", "model_x", "model_y"]
 ALIGNMENT = [
@@ -20,6 +16,7 @@ CORRELATION = [
     *("dataset", "metric", "k", "vision_model", "of", "method", "n"),
     *("correlation", "ci_low", "ci_high", "note"),
 ]
+DOWNSTREAM = ["model", "measure", "shots", "value", "stderr", "documents", "version", "source"]
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
@@ -69,51 +66,3 @@ def _read(reader, path, columns):
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
     return table
-
-
-def best_layer_pairs(layers):
-    """Of every layer pair's score, the best per model pair, metric and k; the first one where several are equal."""
-    ordered = layers.sort_values("score", ascending=False, kind="stable")
-    return ordered.drop_duplicates(PAIR).sort_index().reset_index(drop=True)
-
-
-def read_best(paths):
-    """`best_layer_pairs` of several Parquet files, read one by one: all layer pairs of a thousand models are too many."""
-    return pd.concat(
-        [best_layer_pairs(_read(pd.read_parquet, path, SCORES)) for path in paths], ignore_index=True
-    )
-
-
-def alignment_table(layers, calibrated, modality):
-    """The table of alignments: best layer pairs, with chance, null, p, q, calibrated score and interval.
-
-    layers: columns of PAIR, layer_x, layer_y, score, n. calibrated: columns of PAIR and those that calibration adds, or
-    None. modality: by model. chance is k / (n - 1), for mutual k-NN only: no other metric has it in closed form.
-    q_value is the Benjamini-Hochberg p over all calibrated pairs of a data set, metric and k.
-    """
-    table = best_layer_pairs(layers)
-    for side in ("x", "y"):
-        table[f"modality_{side}"] = table[f"model_{side}"].map(modality)
-    is_mutual = table.metric == "mutual_knn"
-    table.loc[is_mutual, "chance"] = (table.k / (table.n - 1))[is_mutual].astype(float)
-    if calibrated is not None:
-        groups = calibrated.groupby(["dataset", "metric", "k"], dropna=False)
-        q_values = groups.p_value.transform(lambda p: stats.false_discovery_control(p))
-        table = table.merge(calibrated.assign(q_value=q_values), how="left", on=PAIR)
-    return table.reindex(columns=ALIGNMENT)
-
-
-def named(table, dataset):
-    """The rows of a data set, with METRIC@K in a column `name`."""
-    table = table[table.dataset == dataset]
-    pairs = zip(table.metric, table.k.astype("Float64").to_numpy(float, na_value=math.nan), strict=True)
-    return table.assign(name=[metric_name(metric, k) for metric, k in pairs])
-
-
-def across(alignment, dataset, performance=None):
-    """The language-vision rows of a data set, `named`, with the language model's bits-per-byte where it has any."""
-    rows = (alignment.modality_x == "language") & (alignment.modality_y == "vision")
-    table = named(alignment[rows], dataset)
-    if performance is None:
-        return table
-    return table.assign(bits_per_byte=table.model_x.map(performance.set_index("model").bits_per_byte))

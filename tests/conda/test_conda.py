@@ -20,7 +20,8 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from conftest import ROOT, copy_repository, needs_package_index
+from helpers.project import ROOT, copy_repository, needs_package_index
+from helpers.rules import rules
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
@@ -33,7 +34,7 @@ CONFIG = {
     "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
     "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"]},
     "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
-    "statistics": {"resamples": 50},
+    "intervals": {"resamples": 50},
     "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
 }
 # What of probe.LOOKED_FOR an environment may have; the environments that are not named: nothing.
@@ -47,8 +48,9 @@ MAY_IMPORT = {
     "page": {"torch"},
     "audit": {"torch", "transformers", "onnxruntime"},
 }
-# Rules that this run does not reach, with their environments: they need the model hub.
-NOT_RUN = {"paper.smk"}
+# What only the paper's scale has: ViTs of timm, captions and benchmarks as measures of performance, what is published.
+NOT_RUN = {"extract_timm_features", "score_captions", "evaluate_downstream", "tabulate_downstream"}
+NOT_RUN |= {"plot_alignment_vs_downstream", "plot_reproduced_vs_published"}
 # What Snakemake imports into every script beside its own packages; the rules use none of it.
 SNAKEMAKE_IMPORTS = {"charset_normalizer", "tabulate"}
 
@@ -125,15 +127,12 @@ def snakemake(command, clone, folder, environment, *arguments):
 
 
 def environments():
-    """The environment that each rule names."""
-    found = {}
-    for path in sorted((ROOT / "rules").glob("*.smk")):
-        if path.name in NOT_RUN:
-            continue
-        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
-            if named := re.search(r'conda:\s+"\.\./envs/(.+)\.yaml"', rule):
-                found[rule.split(":")[0]] = named[1]
-    return found
+    """The environment that each rule names, of the rules that a run without the model hub reaches."""
+    return {
+        rule.name: rule.environment
+        for rule in rules().values()
+        if rule.script and rule.name not in NOT_RUN and not rule.name.startswith("fetch_hub_")
+    }
 
 
 def notes(run):

@@ -10,8 +10,10 @@ import standins
 import torch
 from transformers import AutoModelForCausalLM, GPT2Config, OPTConfig
 
-from prh import batching, caption_scores, hub, language
 from prh.errors import InputError
+from prh.features import batching, language
+from prh.performance.bits_per_byte import caption_bits_per_byte
+from prh.sources import hub_models
 
 ARCHITECTURES = {
     "BLOOM": "bigscience/bloomz-560m",
@@ -52,8 +54,8 @@ def folder(tmp_path_factory):
             torch.manual_seed(0)
             shutil.copytree(make("BLOOM"), path)
             AutoModelForCausalLM.from_config(ABSOLUTE[name]).save_pretrained(path)
-        hub.make_safetensors(path)
-        hub.check_weights(path)
+        hub_models.make_safetensors(path)
+        hub_models.check_weights(path)
         return path
 
     return make
@@ -163,7 +165,7 @@ def test_spread_over_devices(folder):
 @pytest.mark.parametrize("name", ["BLOOM", "LLaMA", "Gemma"])
 def test_bits_per_byte_of_captions_is_the_chain_rule(folder, name):
     model, tokenizer = language.load(folder(name), "causal_lm")
-    found = caption_scores.caption_bits_per_byte(model, tokenizer, CAPTIONS, ROOM)
+    found = caption_bits_per_byte(model, tokenizer, CAPTIONS, ROOM)
     each = []
     for caption in CAPTIONS:
         ids = tokenizer(caption, return_tensors="pt")["input_ids"]
@@ -187,11 +189,11 @@ class Thief:
 def test_pickled_code_is_not_run(tmp_path):
     torch.save({"weight": Thief()}, tmp_path / "pytorch_model.bin")
     with pytest.raises(InputError, match=r"pytorch_model\.bin: not plain weights"):
-        hub.make_safetensors(tmp_path)
+        hub_models.make_safetensors(tmp_path)
 
 
 def test_a_shard_that_is_missing_is_named(folder, tmp_path):
     shutil.copytree(folder("LLaMA"), tmp_path / "model")
     sorted((tmp_path / "model").glob("*.safetensors"))[-1].unlink()
     with pytest.raises(InputError, match=r"model-0000\d-of-0000\d\.safetensors is missing or damaged"):
-        hub.check_weights(tmp_path / "model")
+        hub_models.check_weights(tmp_path / "model")

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 from loopback import Fault, Hub
 
-from conftest import ROOT
+from helpers.project import ROOT
 
 WEIGHTS = os.urandom(200_000)
 FETCH = """
 import json, sys
 sys.path.insert(0, {scripts!r})
-from prh import hub
+from prh.sources import hub
 from prh.errors import InputError
 try:
     found = hub.{call}

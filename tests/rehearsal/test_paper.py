@@ -15,9 +15,9 @@ import standins
 import yaml
 from loopback import Hub
 
-from conftest import ROOT, SNAKEMAKE
-from prh import audit
-from prh.features import read_features
+from helpers.project import ROOT, SNAKEMAKE
+from prh.audit import audit
+from prh.features.layers import read_features
 
 pytestmark = pytest.mark.slow
 CHOSEN = os.environ.get("REHEARSE", "").split()
@@ -31,7 +31,7 @@ SMALL = {
     "tables": {"models": "models.tsv", "corpora": "corpora.tsv"},
     "calibration": {"permutations": 19},
     "performance": {"window": 256, "stride": 128, "task_limit": 4},
-    "statistics": {"resamples": 20},
+    "intervals": {"resamples": 20},
 }
 
 

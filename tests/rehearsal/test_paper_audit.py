@@ -21,19 +21,21 @@ import standins
 import torch
 from safetensors.torch import load_file, save_file
 
-from conftest import ROOT
-from document import OF_THE_PAPER, listed, run_examples
-from forgery import csv, edited, forge, manifest
-from prh import audit, datasets, features, hub
+from helpers.document import OF_THE_PAPER, listed, run_examples
+from helpers.forgery import csv, edited, forge, manifest
+from helpers.project import ROOT
+from prh.audit import audit
+from prh.features.layers import read_features, write_features
 from prh.provenance import record, record_path, write_json, write_manifest
+from prh.sources import hub_models, hub_pairs
 
 PAIRS, LIMIT, COMMIT = 24, 8, "a" * 40
 DATA, VIT = "results/data/wit", "results/features/wit/vit.safetensors"
 LLAMA, BLOOMZ = "llama-7b", "bloomz-560m"
 REPOSITORIES = {BLOOMZ: "bigscience/bloomz-560m", LLAMA: "huggyllama/llama-7b"}
-OPTIONS = {
-    BLOOMZ: {"mode": "reference", "pooling": "last", "prompt": "This is {caption}"},
-    LLAMA: {"mode": "robust", "pooling": "mean", "prompt": None},
+SETTINGS = {
+    BLOOMZ: {"batch_tokens": 64, "mode": "reference", "pooling": "last", "prompt": "This is {caption}"},
+    LLAMA: {"batch_tokens": 64, "mode": "robust", "pooling": "mean", "prompt": None},
 }
 WEIGHTS = {"dtype": "bfloat16"}
 TASKS = {"hellaswag": (10, "acc_norm,none", 0.25), "gsm8k": (5, "exact_match,strict-match", 0.5)}
@@ -90,7 +92,7 @@ def fetch_stand_in(root, row):
     """A model of the hub, as `fetch_hub_model` leaves it."""
     folder = f"results/models/{row['name']}"
     shutil.copytree(root / "models" / row["repo"] / "main", folder)
-    hub.make_safetensors(folder)
+    hub_models.make_safetensors(folder)
     write_manifest(folder, **row, commit=COMMIT, checksums_verified=True)
     write_record("fetch_hub_model", folder, row=row)
     return folder
@@ -101,7 +103,7 @@ def fetch_pairs(root):
     standins.pairs(root, count=PAIRS)
     files = sorted((root / "datasets").rglob("*.parquet"))
     facts = {"repo": DATASET["repo"], "commit": COMMIT, "checksums_verified": False}
-    datasets.make_from_parquet(files, 0, PAIRS, DATA, "made up", **facts)
+    hub_pairs.make_from_parquet(files, 0, PAIRS, DATA, "made up", **facts)
     write_record("fetch_hub_dataset", DATA, row=DATASET)
 
 
@@ -119,10 +121,11 @@ def make_language(root, name):
     standins.language_model(root, repo)
     row, model = row_of(name, repo), fetch_stand_in(root, row_of(name, repo))
     here, given = {"dataset": "wit", "model": name}, {"model": model, "dataset": DATA}
-    how = {"batch_tokens": 64, "weights": WEIGHTS, "device": "cpu"}
+    how = {"weights": WEIGHTS, "device": "cpu"}
     made = {"features": f"results/features/wit/{name}.safetensors"}
-    run("extract_language_features", made, given, here, row=row, options=OPTIONS[name], **how)
-    run("score_captions", {"score": f"results/captions/wit/{name}.json"}, given, here, **how)
+    run("extract_features", made, given, here, row=row, settings=SETTINGS[name], **how)
+    made = {"score": f"results/captions/wit/{name}.json"}
+    run("score_captions", made, given, here, batch_tokens=64, **how)
     path = Path(f"results/downstream/{name}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"model": name, **WEIGHTS, "scores": [score(task) for task in TASKS]})
@@ -134,9 +137,9 @@ def make_comparison():
     """Neighbours, alignment, tables and the two figures of all models."""
     values = torch.randn(2, PAIRS, 8, generator=torch.Generator().manual_seed(0))
     facts = {"model": "vit", "revision": "main", "pooling": "none", "pairs": PAIRS}
-    features.write_features(VIT, {"a": values[0], "b": values[1]}, facts)
+    write_features(VIT, {"a": values[0], "b": values[1]}, facts)
     vision = {"modality": "vision", "type": "timm_vit", "layers": 2, "width": 8}
-    write_record("extract_timm_features", VIT, row=row_of("vit", "timm/vit", **vision))
+    write_record("extract_timm_features", VIT, row=row_of("vit", "timm/vit", **vision), weights={})
     how, models = {"clamp": "exact", "concatenate": False, "device": "cpu"}, [*REPOSITORIES, "vit"]
     for name in models:
         made = {"neighbors": f"results/neighbors/wit/{name}.safetensors"}
@@ -159,7 +162,8 @@ def make_comparison():
         if not more:
             given = {**given, "published": ["reference.tsv"]}
             more = {"sets": {name: ["all"] for name in REPOSITORIES}, "concatenate": False}
-        run(f"plot_{name}", made, given, **drawn, **more)
+        numbers = "drawn" if "downstream" in name else "comparison"
+        run(f"plot_{name}", made, given, numbers=numbers, **drawn, **more)
 
 
 @pytest.fixture(scope="module")
@@ -224,13 +228,13 @@ def other_captions(folder, _target):
 
 
 def louder(path, target):
-    layers, names, metadata = features.read_features(path)
-    features.write_features(target, {n: v * 1.2 for n, v in zip(names, layers, strict=True)}, metadata)
+    layers, names, metadata = read_features(path)
+    write_features(target, {n: v * 1.2 for n, v in zip(names, layers, strict=True)}, metadata)
 
 
 def of_another_type(path, target):
-    layers, names, metadata = features.read_features(path)
-    features.write_features(target, dict(zip(names, layers, strict=True)), {**metadata, "dtype": "float32"})
+    layers, names, metadata = read_features(path)
+    write_features(target, dict(zip(names, layers, strict=True)), {**metadata, "dtype": "float32"})
 
 
 @edited
@@ -340,7 +344,8 @@ def test_class_tokens_of_timm_are_made_again(tmp_path):
     with contextlib.chdir(tmp_path / "run"):
         fetch_pairs(tmp_path / "hub")
         given = {"model": fetch_stand_in(tmp_path / "hub", row), "dataset": DATA}
-        run("extract_timm_features", {"features": made}, given, row=row, batch_images=4, device="cpu")
+        how = {"settings": {"batch_images": 4}, "weights": {"dtype": "float32"}, "device": "cpu"}
+        run("extract_features", {"features": made}, given, row=row, **how)
     found = {f.artifact: f for f in audit.audit(tmp_path / "run", samples=100)}
     assert "sample" in found[made].passed, found[made].reason
     forge(tmp_path / "run", made, louder)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from cluster import Cluster, wait_until, why_not
 
-from conftest import ROOT, SNAKEMAKE, needs_package_index
+from helpers.project import ROOT, SNAKEMAKE, needs_package_index
 
 pytestmark = pytest.mark.slow
 # The first attempt to run MiniLM gets too little memory (Snakemake and PyTorch alone hold half a gigabyte).

@@ -1,0 +1,66 @@
+# What jobs ask a cluster for, in the units of Snakemake's standard resources. Each retry asks for twice the memory of
+# the attempt before, and for more time. Without a cluster they only count where `--resources` sets a limit.
+
+
+def share_of_cores():
+    """Threads of a heavy job: two of them share up to eight cores, so that one computes while another starts.
+
+    A cluster has no number of cores; there the profile sets the threads.
+    """
+    return max(1, min(8, (workflow.resource_settings.cores or 2) // 2))
+
+
+def megabytes(held, attempt):
+    """MB for a job that holds so many bytes: 2 GB for what it imports come on top."""
+    return (2000 + int(held / 1e6)) * 2 ** (attempt - 1)
+
+
+def memory_of_model(wildcards, attempt):
+    """MB for running a model: the table's, or room for its parameters, in float32, three times."""
+    model = SETUP.models[wildcards.model]
+    if model.memory_gb:
+        return int(model.memory_gb * 1000) * 2 ** (attempt - 1)
+    return megabytes(12 * model.parameters, attempt)
+
+
+def minutes_of_model(wildcards, attempt):
+    """Minutes for running a model: the table's, or an hour."""
+    return (SETUP.models[wildcards.model].minutes or 60) * attempt
+
+
+def gpus_of_model(wildcards):
+    """GPUs for running a model: the table's, or one if the config computes on GPUs."""
+    gpus = SETUP.models[wildcards.model].gpus
+    return int(CONFIG["device"] != "cpu") if gpus is None else gpus
+
+
+RUNNING_A_MODEL = {"mem_mb": memory_of_model, "runtime": minutes_of_model, "gpu": gpus_of_model}
+# Parameters of such a job: how its model is loaded, and onto what.
+LOADING_A_MODEL = {
+    "weights": lambda wildcards: SETUP.weights(wildcards.model),
+    "device": CONFIG["device"],
+}
+
+
+def memory_of_features(wildcards, attempt):
+    """MB for ranking the neighbours of a model's features: room for the features three times."""
+    return megabytes(3 * bytes_of_features(wildcards.dataset, [wildcards.model]), attempt)
+
+
+def memory_of_tile(wildcards, attempt):
+    """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.alignment.knn_graph."""
+    n, models = items(wildcards.dataset), tile_models(wildcards)
+    layers = sum(SETUP.models[name].layers for name in models)
+    if METRICS[wildcards.metric].family == "neighbors":
+        return megabytes(min(n * n, n * K_MAX * layers) * layers, attempt)
+    return megabytes(bytes_of_features(wildcards.dataset, models) + 4 * n * n * layers, attempt)
+
+
+def bytes_of_features(dataset, models):
+    """Size of the features of these models, in float32."""
+    return 4 * items(dataset) * sum(SETUP.models[name].layers * SETUP.models[name].width for name in models)
+
+
+def items(dataset):
+    """Items of a data set; of a local folder the table may not say, then as many as the paper has."""
+    return SETUP.datasets[dataset].size or 1024

@@ -1,0 +1,56 @@
+# Model pairs go in tiles: a block of models by a block of models.
+
+from functools import cache
+from itertools import combinations, product
+
+# A block has 16 models, or as many as make ten blocks: more models make larger tiles, not ever more of them.
+BLOCK = CONFIG["alignment"]["models_per_tile"] or max(16, -(-len(MODELS) // 10))
+
+
+@cache
+def blocks():
+    """The models in blocks."""
+    return [MODELS[i : i + BLOCK] for i in range(0, len(MODELS), BLOCK)]
+
+
+def tiles(dataset, metric, folder="alignment", only_across=False):
+    """The tiles of a metric: each pair of blocks once, a block with itself where it holds a pair.
+
+    only_across: those with a language-vision pair. Language models stand before vision models in every block.
+    """
+    last = len(blocks())
+    made = [(a, b) for a in range(last) for b in range(a, last) if a < b or len(blocks()[a]) > 1]
+    if only_across:
+        made = [(a, b) for a, b in made if blocks()[a][0] in LANGUAGE and blocks()[b][-1] in VISION]
+    return [f"results/{folder}/{dataset}/{metric}/{a}-{b}.parquet" for a, b in made]
+
+
+def tile_pairs(wildcards):
+    """The model pairs (x, y) of a tile, x before y in the config's order, language before vision."""
+    a, b = (int(i) for i in wildcards.tile.split("-"))
+    return [
+        list(pair) for pair in (combinations(blocks()[a], 2) if a == b else product(blocks()[a], blocks()[b]))
+    ]
+
+
+def tile_models(wildcards):
+    """The models of a tile, each once."""
+    return [name for i in sorted({int(i) for i in wildcards.tile.split("-")}) for name in blocks()[i]]
+
+
+def tile_inputs(wildcards):
+    """What a tile's metric needs of each of its models: neighbour tables are enough for some, others take features."""
+    kind = "neighbors" if METRICS[wildcards.metric].family == "neighbors" else "features"
+    return [f"results/{kind}/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
+
+
+def across_pairs(wildcards):
+    """The language-vision pairs of a tile: those that are calibrated."""
+    first_vision = len(LANGUAGE)
+    return [[x, y] for x, y in tile_pairs(wildcards) if POSITION[x] < first_vision <= POSITION[y]]
+
+
+def tiles_holding(dataset, pairs):
+    """The tiles of the main metric that hold these model pairs."""
+    names = {f"{POSITION[x] // BLOCK}-{POSITION[y] // BLOCK}" for x, y in pairs}
+    return [path for path in tiles(dataset, METRIC) if Path(path).stem in names]

@@ -1,0 +1,89 @@
+# What a run shows of itself: what each figure is told and says, its place in the tour that Snakemake makes
+# (`snakemake --report`), and what the page holds. Rules stand elsewhere.
+
+# The chapters of the tour that Snakemake makes (`snakemake --report`); each figure and table there has a caption in report/.
+MAIN, PAIRS, WHICH_METRIC = "1 The main result", "2 Models and layers", "3 Which metric"
+CHANCE, BESIDE_THE_PAPER, TABLES, STORY = "4 Against chance", "5 Beside the paper", "6 Tables", "7 The story"
+
+
+def in_tour(path, caption, chapter, title, of="all data sets", file=None):
+    """A path that is in the tour. of: whose it is; file: which of a figure's files."""
+
+    def words(wildcards):
+        shown = {"data set": dataset_of(wildcards), "file": file} if file else {}
+        return {"what": title, **shown}
+
+    return report(path, f"../report/{caption}.rst", chapter, of, words)
+
+
+def table(name, title):
+    """The path of a table, which is in the tour."""
+    return in_tour(f"results/tables/{name}.csv", f"table_{name}", TABLES, title)
+
+
+# The first data set's figures stand in figures/, those of further ones in figures/<dataset>/.
+FOLDERS = {f"{name}/" if i else "": name for i, name in enumerate(DATASETS)}
+
+
+wildcard_constraints:
+    folder=f"({'|'.join(FOLDERS)})",
+
+
+def dataset_of(wildcards):
+    """The data set whose figures stand in this folder."""
+    return FOLDERS[wildcards.folder]
+
+
+def label_of_dataset(wildcards):
+    """Its label."""
+    return SETUP.datasets[dataset_of(wildcards)].label
+
+
+def caption(wildcards):
+    """What every figure says of itself."""
+    data = SETUP.datasets[dataset_of(wildcards)]
+    pairs = f", n = {data.size:,} pairs" if data.size else ""
+    return f"{CONFIG['title']} · {data.label}{pairs} · best layer pair per model pair"
+
+
+def labels(_wildcards):
+    """What figures need to know of the models: label, modality, family, size, init."""
+    columns = ("label", "modality", "family", "init", "parameters")
+    found = {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in MODELS}
+    for name, facts in found.items():
+        if SETUP.models[name].size_name:
+            facts["size_name"] = SETUP.models[name].size_name
+        if SETUP.models[name].quantisation:
+            facts["label"] += f" ({SETUP.models[name].quantisation})"
+    return found
+
+
+def files_of(name, figure):
+    """The files of a figure; PNG and CSV are in the tour."""
+    path = f"figures/{{folder}}{name}"
+    told = (name, figure.chapter, figure.title, label_of_dataset)
+    png, csv = in_tour(f"{path}.png", *told, "figure"), in_tour(f"{path}.csv", *told, "its numbers")
+    return {"pdf": f"{path}.pdf", "png": png, "csv": csv}
+
+
+# As many models as a page can show and a phone can open; the tables and figures have all.
+SHOWN = LANGUAGE[:20] + VISION[:20]
+
+
+def shown(dataset):
+    """What the page shows of a data set: where it lies, the main metric's tiles, neighbours, and figures."""
+    held = {POSITION[name] // BLOCK for name in SHOWN}
+    folder = next(folder for folder, name in FOLDERS.items() if name == dataset)
+    return {
+        "label": SETUP.datasets[dataset].label,
+        "folder": f"results/data/{dataset}",
+        "tiles": [path for path in tiles(dataset, METRIC) if {*map(int, Path(path).stem.split("-"))} <= held],
+        "neighbors": [f"results/neighbors/{dataset}/{model}.safetensors" for model in SHOWN],
+        "figures": [f"figures/{folder}{name}.png" for name in DRAWN],
+    }
+
+
+def all_shown(key):
+    """That part of it of all data sets, as one list."""
+    found = [shown(dataset)[key] for dataset in DATASETS]
+    return [path for part in found for path in (part if isinstance(part, list) else [part])]

@@ -1,0 +1,85 @@
+"""CKNNA, kernel alignment over shared nearest neighbours, in four variants.
+
+The paper's equations (Huh et al. 2024, 12 and 16-18) and its code differ, so each is there under its own name:
+
+- "paper": the equations. Each kernel less its row means, K_ij - mean_l K_il; summed over the edges (i, j), i != j,
+  in which j is among the k nearest neighbours of i in both; divided by the root of the two self-alignments.
+- "centred": the same with both row and column means taken off (HKH).
+- "code": the official code. The kernels are masked first; then the unbiased HSIC (Song et al. 2012) of the masked
+  kernels. It may exceed 1 for large k, and is not quite symmetric, since the masks are directed.
+- "followup": the default of the code of Groeger et al. 2026 (`unbiased=False`). A sample is its own first neighbour,
+  and the biased HSIC, tr(KHLH), of the masked kernels is taken.
+"""
+
+import torch
+from torch import Tensor
+
+from prh.alignment.knn_graph import KnnGraph, add_mutual, grouped_products, make_graph, shared, sum_products
+from prh.alignment.neighbors import check_k, neighbors_and_similarities
+
+
+def cknna_graph(layers: list[Tensor], k: int, variant: str) -> KnnGraph:
+    """The edges of the prepared layers (n, d_l) of one model, their kernel values, and the self-alignments.
+
+    Tables: "in", "value", for the masked variants "both" (value where i and j are neighbours of each other), and
+    "own", (layers,) float64, each layer's alignment with itself. Raises InputError if n < k + 2.
+    """
+    check_k(k, len(layers[0]))
+    tables = [_kernel_values(layer, k, variant) for layer in layers]
+    ids = torch.stack([table[0] for table in tables])
+    graph = make_graph(ids, {"value": torch.stack([table[1] for table in tables])})
+    values = graph.tables["value"].double()
+    if variant in ("paper", "centred"):
+        graph.tables["own"] = values.square().sum(dim=0)
+        return graph
+    add_mutual(graph, "value", "both")
+    rows, columns = graph.rows_columns
+    row_sums = values.new_zeros(graph.n, len(layers)).index_add_(0, rows, values)
+    column_sums = values.new_zeros(graph.n, len(layers)).index_add_(0, columns, values)
+    trace = graph.tables["both"].double().square().sum(dim=0)
+    cross = (column_sums * row_sums).sum(dim=0)
+    graph.tables["own"] = hsic(trace, values.sum(dim=0).square(), cross, cross, graph.n, variant)
+    return graph
+
+
+def cknna_products(x: KnnGraph, y: KnnGraph, variant: str, permutation: Tensor | None = None) -> Tensor:
+    """The alignments, not normalised, of all layer pairs: (layers_x, layers_y) float64; y permuted if asked."""
+    x_rows, y_rows, i, j = shared(x, y, permutation)
+    a, b = x.tables, y.tables
+    if variant in ("paper", "centred"):
+        return sum_products(a["value"], b["value"], x_rows, y_rows)
+    trace = sum_products(a["both"], b["both"], x_rows, y_rows)
+    total_x = sum_products(a["value"], b["in"], x_rows, y_rows)
+    total_y = sum_products(a["in"], b["value"], x_rows, y_rows)
+
+    def sums(x_name: str, y_name: str, groups: Tensor) -> Tensor:
+        return grouped_products(a[x_name], b[y_name], x_rows, y_rows, groups, x.n)
+
+    # 1' K L 1: column sums of masked K times row sums of masked L.
+    cross = (sums("value", "in", j) * sums("in", "value", i)).sum(dim=0, dtype=torch.float64)
+    back = cross
+    if variant == "followup":
+        back = (sums("in", "value", j) * sums("value", "in", i)).sum(dim=0, dtype=torch.float64)
+    return hsic(trace, total_x * total_y, cross, back, x.n, variant)
+
+
+def hsic(trace, totals, cross, back, n: int, variant: str):
+    """HSIC of masked kernels K, L from tr(KL), 1'K1 1'L1, 1'KL1 and 1'LK1 (unbiased: Song et al. 2012, eq. 5)."""
+    if variant == "followup":
+        return trace - (cross + back) / n + totals / n**2
+    return (trace + totals / ((n - 1) * (n - 2)) - 2 * cross / (n - 2)) / (n * (n - 3))
+
+
+def _kernel_values(layer: Tensor, k: int, variant: str) -> tuple[Tensor, Tensor]:
+    """The k neighbours of every sample and the kernel's values there, centred as the variant has it."""
+    ids, values, h = neighbors_and_similarities(layer, k)
+    if variant == "paper":
+        return ids, values.double() - h.double().mean()
+    if variant == "centred":
+        return ids, values.double() - h.double()[ids.long()]
+    values = values + (1 + h).unsqueeze(1)
+    if variant == "code":
+        return ids, values
+    own = torch.arange(len(layer), device=layer.device, dtype=ids.dtype).unsqueeze(1)
+    norms = layer.square().sum(dim=1, keepdim=True)
+    return torch.cat([own, ids[:, : k - 1]], dim=1), torch.cat([norms, values[:, : k - 1]], dim=1)

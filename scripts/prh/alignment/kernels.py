@@ -1,0 +1,201 @@
+"""Kernel metrics as dot products: each layer's centred kernel matrix as one unit vector.
+
+CKA, unbiased CKA, CKA with an RBF kernel and RSA all are the cosine of two symmetric n x n matrices. Half of each
+matrix is kept, the off-diagonal cells times sqrt(2), so that all layer pairs of two models are one product of two
+(layers, n (n + 1) / 2) matrices. Features are centred first, which changes none of these metrics and keeps float32
+exact enough for features whose mean cosine is near 1.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import torch
+from torch import Tensor
+
+from prh.alignment.neighbors import centre, gram
+from prh.errors import InputError
+
+DENSE_LIMIT = (
+    8192  # samples up to which n x n matrices are kept; above, linear kernels go by way of the features
+)
+CHUNK = 2**12  # matrix cells multiplied at a time in float32; the sums are added up in float64
+LINEAR = ("linear", "unbiased")
+
+
+@dataclass
+class Kernels:
+    """The kernels of one model: unit vectors (layers, n (n + 1) / 2) and squared norms (layers,) float64."""
+
+    n: int
+    vectors: Tensor
+    squares: Tensor
+
+    @cached_property
+    def by_cell(self) -> Tensor:
+        """The vectors the other way round, one row per matrix cell, for permuting."""
+        return self.vectors.T.contiguous()
+
+
+@dataclass
+class Features:
+    """Centred features of one model too large for n x n matrices, the kernel meant, and squared norms (layers,)."""
+
+    n: int
+    layers: list[Tensor]
+    unbiased: bool
+    squares: Tensor
+
+
+def make_kernels(layers: list[Tensor], kind: str, sigma: float = 1.0) -> Kernels | Features:
+    """The centred kernels of the prepared layers (n, d_l) of one model.
+
+    kind: "linear" (HKH), "unbiased" (U-centred, so that dot products are the unbiased HSIC of Song et al. 2012),
+        "rbf" (exp(-|a - b|^2 / (2 sigma^2)), then HKH), "ranks" (ranks of the pairwise distances).
+    Raises InputError for "rbf" and "ranks" above DENSE_LIMIT samples.
+    """
+    n = len(layers[0])
+    centred = [centre(layer) for layer in layers]
+    if n > DENSE_LIMIT:
+        return _make_features(centred, kind, n)
+    half, diagonal = _half_cells(n, layers[0].device), _diagonal_cells(n, layers[0].device)
+    vectors = layers[0].new_empty(len(layers), len(half))
+    squares = []
+    for layer, vector in zip(centred, vectors, strict=True):
+        matrix = _centred_kernel(gram(layer), kind, sigma)
+        torch.index_select(matrix.flatten(), 0, half, out=vector)
+        vector *= 2**0.5
+        vector[diagonal] = matrix.diagonal()
+        squares.append(vector.double().square().sum())
+        if squares[-1] > 0:
+            vector /= squares[-1].sqrt()
+    return Kernels(n, vectors, torch.stack(squares))
+
+
+def kernel_products(
+    x: Kernels | Features, y: Kernels | Features, permutation: Tensor | None = None
+) -> Tensor:
+    """Cosines of all kernels of x with all of y: (layers_x, layers_y) float64.
+
+    permutation: y's samples in another order, row r of the new y being row permutation[r] of the old one.
+    """
+    if isinstance(x, Features):
+        return _feature_products(x, y, permutation)
+    total = torch.zeros(len(x.vectors), len(y.vectors), dtype=torch.float64, device=x.vectors.device)
+    if permutation is None:
+        for a, b in zip(x.vectors.split(CHUNK, dim=1), y.vectors.split(CHUNK, dim=1), strict=True):
+            total += a @ b.T
+        return total
+    cells = _permuted_cells(permutation)
+    for a, columns in zip(x.vectors.split(CHUNK, dim=1), cells.split(CHUNK), strict=True):
+        total += a @ y.by_cell.index_select(0, columns)
+    return total
+
+
+def square_matrix(kernels: Kernels, layer: int) -> Tensor:
+    """The (n, n) unit kernel of one layer."""
+    vector = kernels.vectors[layer] * 0.5**0.5
+    diagonal = _diagonal_cells(kernels.n, vector.device)
+    vector[diagonal] = kernels.vectors[layer, diagonal]
+    return vector[_half_places(kernels.n, vector.device).long()]
+
+
+def _centred_kernel(products: Tensor, kind: str, sigma: float) -> Tensor:
+    if kind == "linear":
+        return products  # of centred features, hence centred
+    if kind == "unbiased":
+        return _u_centre(products.fill_diagonal_(0))
+    norms = products.diagonal().clone()
+    distances = (norms.unsqueeze(1) + norms - 2 * products).clamp_(min=0).fill_diagonal_(0)
+    if kind == "ranks":
+        return _ranks(distances)
+    kernel = torch.exp(distances.double() / (-2 * sigma**2))  # float64: centring cancels most of it
+    means = kernel.mean(dim=1)
+    return (kernel - means.unsqueeze(1) - (means - means.mean())).to(products)
+
+
+def _u_centre(kernel: Tensor) -> Tensor:
+    """U-centring (Szekely and Rizzo 2014) of a kernel with zero diagonal; <K, L> / (n (n - 3)) is the unbiased HSIC."""
+    n = len(kernel)
+    sums = kernel.sum(dim=1, dtype=torch.float64)
+    offset = sums.sum() / ((n - 1) * (n - 2))
+    shift = (sums / (n - 2) - offset / 2).to(kernel)
+    return kernel.sub_(shift.unsqueeze(1)).sub_(shift).fill_diagonal_(0)
+
+
+def _ranks(distances: Tensor) -> Tensor:
+    """Mid-ranks of the distances of all pairs, centred; zero on the diagonal (Kriegeskorte et al. 2008)."""
+    n = len(distances)
+    i, j = torch.tril_indices(n, n, offset=-1, device=distances.device)
+    values, order = distances[i, j].sort()
+    _, group, counts = torch.unique_consecutive(values, return_inverse=True, return_counts=True)
+    ends = counts.cumsum(0).double()
+    mid = (ends - (counts - 1) / 2)[group]
+    ranks = torch.empty_like(mid)
+    ranks[order] = mid - mid.mean()
+    out = torch.zeros_like(distances)
+    out[i, j] = ranks.to(out)
+    return out
+
+
+@lru_cache(maxsize=2)
+def _half_cells(n: int, device: torch.device) -> Tensor:
+    """Positions, in a flattened (n, n) matrix, of its lower half with the diagonal, row by row."""
+    return torch.ones(n, n, dtype=torch.bool, device=device).tril().flatten().nonzero().flatten()
+
+
+@lru_cache(maxsize=2)
+def _half_places(n: int, device: torch.device) -> Tensor:
+    """The (n, n) matrix of each cell's place in the lower half, or its mirror's, int32."""
+    half = _half_cells(n, device)
+    places = torch.zeros(n * n, dtype=torch.int32, device=device)
+    places[half] = torch.arange(len(half), dtype=torch.int32, device=device)
+    places = places.view(n, n)
+    return torch.maximum(places, places.T)
+
+
+def _diagonal_cells(n: int, device: torch.device) -> Tensor:
+    """Positions of the diagonal in the lower half."""
+    i = torch.arange(n, device=device)
+    return i * (i + 3) // 2
+
+
+def _permuted_cells(permutation: Tensor) -> Tensor:
+    """For each cell of the lower half, the cell that the permutation of rows and columns puts there."""
+    n, device = len(permutation), permutation.device
+    places = _half_places(n, device)
+    permuted = places.index_select(0, permutation).T.contiguous().index_select(0, permutation)
+    return permuted.flatten().index_select(0, _half_cells(n, device))
+
+
+def _make_features(centred: list[Tensor], kind: str, n: int) -> Features:
+    if kind not in LINEAR:
+        raise InputError(
+            f"this metric keeps n x n matrices: at most {DENSE_LIMIT} samples, here {n}; take fewer"
+        )
+    features = Features(n, centred, kind == "unbiased", torch.ones(len(centred), dtype=torch.float64))
+    features.squares = torch.stack([_inner(layer, layer, features.unbiased) for layer in centred])
+    return features
+
+
+def _feature_products(x: Features, y: Features, permutation: Tensor | None) -> Tensor:
+    out = torch.empty(len(x.layers), len(y.layers), dtype=torch.float64)
+    for j, b in enumerate(y.layers):
+        permuted = b if permutation is None else b[permutation]
+        for i, a in enumerate(x.layers):
+            out[i, j] = _inner(a, permuted, x.unbiased) / (x.squares[i] * y.squares[j]).sqrt()
+    return out
+
+
+def _inner(a: Tensor, b: Tensor, unbiased: bool) -> Tensor:
+    """<HKH, HLH> or n (n - 3) times the unbiased HSIC, K and L the linear kernels of centred features a, b.
+
+    <HKH, HLH> = |a^T b|^2 (Kornblith et al. 2019). As a and b are centred, the row sums of K and L are 0 and the
+    terms of Song et al. 2012 (equation 5) come down to the diagonals.
+    """
+    total = (a.T @ b).double().square().sum()
+    if not unbiased:
+        return total
+    n = len(a)
+    p = a.double().square().sum(dim=1)
+    q = b.double().square().sum(dim=1)
+    return total - p @ q + p.sum() * q.sum() / ((n - 1) * (n - 2)) - 2 * (p @ q) / (n - 2)

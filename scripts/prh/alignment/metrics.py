@@ -1,0 +1,196 @@
+"""The metrics: what each is, and its value for two feature matrices or for all layer pairs of two models.
+
+A metric is computed in two steps. `layer_state` does, once per model, what needs the features: ranking, kernels,
+bases. `pair_scores` then takes all layer pairs of two models, with the samples of the second permuted if asked.
+`measure` is both for a single pair of matrices.
+
+mode "reference" gives what the official command line of Huh et al. 2024 gives; "robust" is right. They differ for
+cka, cka_rbf_1, unbiased_cka and cknna (1e-6 in the denominator), lcs_knn and edit_distance_knn (three quarters of
+the samples lost; LCS not divided by k) and svcca (randomised); docs/differences.md has the sizes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prh.alignment.catalogue import METRICS, check_metric
+from prh.alignment.cknna import cknna_graph, cknna_products
+from prh.alignment.kernels import kernel_products, make_kernels
+from prh.alignment.knn_graph import grouped_products, make_graph, shared, sum_products
+from prh.alignment.knn_order import edit_distances, longest_common
+from prh.alignment.neighbors import check_k, index_layers
+from prh.alignment.preprocess import check_features, check_layers
+from prh.alignment.subspaces import procrustes_scores, procrustes_shapes, svcca_bases, svcca_scores
+from prh.errors import InputError
+
+EPSILON = 1e-6  # what the official code adds to denominators
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """What a metric keeps of all layers of one model: made once by `layer_state`, used for every pair."""
+
+    metric: str
+    mode: str
+    k: int | None
+    n: int
+    layers: int
+    data: object
+
+
+def layer_state(
+    metric: str, layers: Sequence[Tensor] | Tensor, k: int | None = None, mode: str = "robust"
+) -> LayerState:
+    """What `metric` needs of one model.
+
+    layers: the prepared layers, a sequence of (n, d_l) with rows L2-normalised; or, for metrics of the family
+        "neighbors", a neighbour table (layers, n, k_max) of which the first k columns are used.
+    Raises InputError for bad requests (see `check_metric`), n < k + 2, k > k_max, and features where only a
+    neighbour table was given.
+    """
+    spec = check_metric(metric, k, mode)
+    is_table = isinstance(layers, Tensor) and layers.ndim == 3 and not layers.is_floating_point()
+    if is_table and spec.family != "neighbors":
+        raise InputError(f"{metric} needs features: a neighbour table is not enough")
+    if not is_table:
+        check_layers(layers)
+    n = layers.shape[1] if is_table else len(layers[0])
+    if spec.needs_k:
+        check_k(k, n)
+    elif n < 4:
+        raise InputError(f"{n} samples are too few for {metric}: at least 4 are needed")
+    if is_table and layers.shape[2] < k:
+        raise InputError(f"k = {k}, but the neighbour table holds only {layers.shape[2]} neighbours")
+    if spec.family == "neighbors":
+        ids = layers[:, :, :k] if is_table else index_layers(layers, k)
+        data = ids if spec.ordinal else make_graph(ids)
+    elif spec.family == "cknna":
+        data = cknna_graph(list(layers), k, spec.variant)
+    elif spec.family == "kernel":
+        data = make_kernels(list(layers), spec.kernel, spec.sigma)
+        _check_squares(data.squares, metric)
+    elif metric == "svcca":
+        data = svcca_bases(list(layers), exact=mode == "robust")
+    else:
+        data = procrustes_shapes(list(layers))
+    return LayerState(metric, mode, k, n, len(layers), data)
+
+
+def pair_scores(x: LayerState, y: LayerState, permutation: Tensor | None = None) -> Tensor:
+    """The metric for all layer pairs of two models: (layers_x, layers_y) float64, on the CPU.
+
+    permutation: (n,) int64, y's samples in another order: row r of the new y is row permutation[r] of the old.
+    Raises InputError if the states are of different metrics, modes, k or n.
+    """
+    for name in ("metric", "mode", "k", "n"):
+        if getattr(x, name) != getattr(y, name):
+            raise InputError(f"{name} differs: {getattr(x, name)!r} and {getattr(y, name)!r}")
+    family = METRICS[x.metric].family
+    if family == "subspace":
+        scores = (svcca_scores if x.metric == "svcca" else procrustes_scores)(x.data, y.data, permutation)
+    else:
+        scores = {"neighbors": _neighbor_scores, "cknna": _cknna_scores, "kernel": _kernel_scores}[family](
+            x, y, permutation
+        )
+    return scores.cpu()
+
+
+def measure(
+    metric: str, x: Tensor | np.ndarray, y: Tensor | np.ndarray, *, k: int | None = None, mode: str = "robust"
+) -> float:
+    """The value of `metric` for two feature matrices of the same n samples.
+
+    x, y: (n, d_x) and (n, d_y), float32 or float64, rows L2-normalised by the caller, as the protocol says.
+    k: number of neighbours, for the metrics that need one. mode: "robust" or "reference", see the module.
+    Raises InputError for bad features or requests, each in one line.
+    """
+    check_metric(metric, k, mode)
+    x, y = torch.as_tensor(x), torch.as_tensor(y)
+    check_features([x], "x")
+    check_features([y], "y")
+    if len(x) != len(y):
+        raise InputError(f"x has {len(x)} samples, y has {len(y)}")
+    return float(pair_scores(layer_state(metric, [x], k, mode), layer_state(metric, [y], k, mode)))
+
+
+def sample_scores(x: LayerState, y: LayerState) -> Tensor:
+    """Each sample's share in the score of a single layer pair, (n,) float64, whose mean is the score.
+
+    Only for metrics of the family "neighbors", and states of one layer.
+    """
+    if METRICS[x.metric].ordinal:
+        return _list_counts(x, y, None)[0, 0]
+    transpose = x.metric == "cycle_knn"
+    _, _, rows, columns = shared(x.data, y.data, transpose=transpose)
+    counts = torch.bincount(columns if transpose else rows, minlength=x.n).double()
+    return counts.clamp(max=1) if transpose else _rescaled(counts / x.k, x)
+
+
+def _neighbor_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
+    if METRICS[x.metric].ordinal:
+        return _list_counts(x, y, permutation).mean(dim=2)
+    a, b = x.data.tables["in"], y.data.tables["in"]
+    if x.metric == "cycle_knn":
+        x_rows, y_rows, _, i = shared(x.data, y.data, permutation, transpose=True)
+        return (grouped_products(a, b, x_rows, y_rows, i, x.n) > 0).sum(dim=0).double() / x.n
+    x_rows, y_rows, _, _ = shared(x.data, y.data, permutation)
+    return _rescaled(sum_products(a, b, x_rows, y_rows) / (x.n * x.k), x)
+
+
+def _rescaled(share: Tensor, state: LayerState) -> Tensor:
+    """Mutual k-NN, or its excess over chance, k / (n - 1), relative to the greatest possible."""
+    if state.metric == "mutual_knn":
+        return share
+    chance = state.k / (state.n - 1)
+    return (share - chance) / (1 - chance)
+
+
+def _list_counts(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
+    """LCS length or similarity by edit distance of every sample: (layers_x, layers_y, n) float64."""
+    b = y.data
+    if permutation is not None:
+        new_label = torch.empty_like(permutation)
+        new_label[permutation] = torch.arange(y.n, device=permutation.device)
+        b = new_label.to(b.dtype)[b[:, permutation].long()]
+    is_lcs = x.metric == "lcs_knn"
+    compare = longest_common if is_lcs else edit_distances
+    counts = torch.stack([compare(a, b) for a in x.data]).double()
+    if x.mode == "reference":
+        # The official code shares the samples out to four processes and loses the results of three of them.
+        counts[:, :, math.ceil(x.n / 4) :] = 0
+        if is_lcs:
+            return counts
+    return counts / x.k if is_lcs else 1 - counts / x.k
+
+
+def _cknna_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
+    products = cknna_products(x.data, y.data, METRICS[x.metric].variant, permutation)
+    return _normalised(products, x.data.tables["own"], y.data.tables["own"], x.mode)
+
+
+def _kernel_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
+    cosines = kernel_products(x.data, y.data, permutation)
+    if x.mode == "robust":
+        return cosines
+    # The epsilon stands beside HSIC as the official code scales it: a bare trace, or the unbiased estimate.
+    scale = x.n * (x.n - 3) if METRICS[x.metric].kernel == "unbiased" else 1
+    norms = torch.outer(x.data.squares, y.data.squares).sqrt() / scale
+    return cosines * norms / (norms + EPSILON)
+
+
+def _normalised(products: Tensor, x_own: Tensor, y_own: Tensor, mode: str) -> Tensor:
+    """products / sqrt(x_own y_own); 0 where a layer's alignment with itself is not positive."""
+    squares = torch.outer(x_own.clamp(min=0), y_own.clamp(min=0))
+    if mode == "reference":
+        return products / (squares.sqrt() + EPSILON)
+    return torch.where(squares > 0, products / squares.sqrt().where(squares > 0, 1.0), 0.0)
+
+
+def _check_squares(squares: Tensor, metric: str) -> None:
+    bad = (~(squares > 0)).nonzero().flatten()
+    if len(bad):
+        raise InputError(f"layer {int(bad[0])}: {metric} is not defined, its kernel does not vary")

@@ -1,0 +1,383 @@
+"""Is every artifact of a run what its record says, made from what it says, and can it be made again?
+
+Needs nothing but a folder with `results/` and `figures/`: what to expect stands in the records.
+Four checks, each on its own: "digest" (the bytes are those of the record), "chain" (every input is what its own record
+says, back to the pinned sources), "format" (the content has the form and meaning of its kind, and follows from its
+inputs), "sample" (a seeded sample, made again by a plain implementation, agrees).
+"""
+
+import csv
+import html
+import io
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from prh.audit.artifacts import KINDS, NotHere, has_sample, kind_of, reasons, remake
+from prh.audit.checks_sources import COMMIT
+from prh.audit.definitions import Prepared
+from prh.errors import InputError
+from prh.features.layers import read_features
+from prh.job import progress
+from prh.provenance import (
+    MANIFEST,
+    RECORDS,
+    digest,
+    read_manifest,
+    read_record,
+    tree_digests,
+    write_texts,
+)
+
+FOLDERS = ("results/", "figures/")
+OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
+PAGES = ("results/README.md", "figures/README.md", "results/report/tour.html")
+VERDICTS = ("fail", "absent", "suspect", "ok")
+COLUMNS = ("artifact", "kind", "rule", "checks", "verdict", "reason")
+
+
+@dataclass
+class Finding:
+    """What the audit says of one artifact: the checks that it passed, what is wrong, and what is worth a remark."""
+
+    artifact: str
+    rule: str = ""
+    passed: list = field(default_factory=list)
+    wrong: list = field(default_factory=list)
+    remarks: list = field(default_factory=list)
+    absent: bool = False
+    rests_on: str = ""
+
+    @property
+    def verdict(self):
+        """fail: something is wrong with it; absent: only its record is there; suspect: it was made from what failed."""
+        return "fail" if self.wrong else "absent" if self.absent else "suspect" if self.rests_on else "ok"
+
+    @property
+    def reason(self):
+        """Why, in one line."""
+        suspicion = [f"made from {self.rests_on}, which fails"] if self.rests_on else []
+        return "; ".join(self.wrong or suspicion or self.remarks)
+
+    def row(self):
+        """As the table has it."""
+        values = (
+            self.artifact,
+            kind_of(self.artifact),
+            self.rule,
+            " ".join(self.passed),
+            self.verdict,
+            self.reason,
+        )
+        return dict(zip(COLUMNS, values, strict=True))
+
+
+class Run:
+    """A folder with a run's results: its records, and what they say of each artifact."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.prepared = lru_cache(maxsize=4)(
+            self._prepared
+        )  # the layers of a feature file, as metrics take them
+        self.intact = set()  # artifacts whose digest was found to be the recorded one
+        self.damaged = {}  # record -> what is wrong with it
+        self.made = {}  # artifact -> the record of the job that made it
+        found = sorted((self.folder / RECORDS).rglob("*.json"))
+        if not found:
+            raise InputError(
+                f"{self.folder}: has no records; give a folder with the results/ of a finished run"
+            )
+        for path in found:
+            name = path.relative_to(self.folder).as_posix()
+            try:
+                record = read_record(path)
+                self.made |= dict.fromkeys(record["outputs"], record)
+            except InputError as error:
+                self.damaged[name] = str(error).removeprefix(f"{path}: ")
+
+    def path(self, artifact):
+        """Where an artifact lies."""
+        return self.folder / artifact
+
+    def params(self, artifact):
+        """The parameters of the job that made it."""
+        return self.made[artifact]["parameters"]
+
+    def is_intact(self, artifact):
+        """Whether it is there, as it was made: nothing is held against anything else."""
+        return artifact in self.intact
+
+    def kind(self, artifact):
+        """Its kind, by where it lies."""
+        return kind_of(artifact)
+
+    def sha256(self, artifact):
+        """Its digest by its record."""
+        return self.made[artifact]["outputs"][artifact]["sha256"]
+
+    def inputs(self, artifact):
+        """What it was made from: names of artifacts; parts of the workflow, and tables of its user, left out."""
+        named = self.made.get(artifact, {"inputs": {}})["inputs"]
+        return [name for name in named if name.startswith(FOLDERS)]
+
+    def _prepared(self, artifact, clamp, concatenate):
+        return Prepared(read_features(self.path(artifact))[0], clamp, concatenate)
+
+
+def audit(folder, samples=4, seed=0, packages=None):
+    """Check all artifacts below `folder`: a list of `Finding`, in the order of their names.
+
+    Parameters
+    ----------
+    samples: so many artifacts of each rule are made again in part; 0 for none. seed: which of them, and which part.
+    packages: rows of the package table by name, which the wheels must be those of; None to trust the records.
+
+    Raises
+    ------
+    InputError: the folder has no records.
+
+    """
+    run = Run(folder)
+    found = {name: Finding(name, record["rule"]) for name, record in run.made.items()}
+    for name in progress(sorted(found), "digests", unit="artifact"):
+        _check_digest(run, found[name])
+    for name in sorted(found):
+        _check_chain(run, found[name], packages or {})
+    for name in progress(sorted(found), "formats", unit="artifact"):
+        if not found[name].absent:
+            wrong = reasons(run, name)
+            found[name].wrong += wrong
+            found[name].passed += ["format"] * (kind_of(name) in KINDS and not wrong)
+    _check_samples(run, found, samples, seed)
+    for name, reason in run.damaged.items():
+        found[name] = Finding(name, wrong=[reason])
+    for name in _unrecorded(run):
+        found[name] = Finding(name, wrong=["no record says what made it"])
+    _spread(run, found)
+    return [found[name] for name in sorted(found)]
+
+
+def _check_digest(run, finding):
+    path, said = run.path(finding.artifact), run.made[finding.artifact]["outputs"][finding.artifact]
+    if not path.exists():
+        finding.absent = True
+    elif digest(path) != said["sha256"]:
+        finding.wrong += _what_differs(path, said)
+    else:
+        finding.passed.append("digest")
+        run.intact.add(finding.artifact)
+
+
+def _what_differs(path, said):
+    """Why a digest is another one; of a folder, which of its files."""
+    if path.is_file():
+        size = path.stat().st_size
+        return [
+            f"{size} bytes, recorded {said['bytes']}" if size != said["bytes"] else "its bytes have changed"
+        ]
+    try:
+        listed = read_manifest(path)["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"{MANIFEST}: not readable ({error})"]
+    there = {name: sha for name, sha in tree_digests(path).items() if name != MANIFEST}
+    changed = sorted(name for name in listed.keys() & there.keys() if listed[name] != there[name])
+    lost, new = sorted(listed.keys() - there.keys()), sorted(there.keys() - listed.keys())
+    found = [f"{name}: not what {MANIFEST} says" for name in changed]
+    found += [f"{name}: in {MANIFEST}, but lost" for name in lost]
+    found += [f"{name}: not in {MANIFEST}" for name in new]
+    return found[:3] or [f"{MANIFEST}: changed"]
+
+
+def _check_chain(run, finding, packages):
+    """Every input is what the record of its own making says; what has no input is a pinned source."""
+    name, wrong = finding.artifact, []
+    for source in run.inputs(name):
+        if source not in run.made:
+            wrong.append(f"made from {source}, of which there is no record")
+        elif run.sha256(source) != run.made[name]["inputs"][source]:
+            wrong.append(f"made from another {source} than is there now")
+    if not wrong and not run.made[name]["inputs"]:
+        wrong, remark = _source(run, name, packages)
+        finding.remarks += [remark] if remark else []
+    finding.wrong += wrong
+    if not wrong:
+        finding.passed.append("chain")
+        leaves = _leaves(run, name)
+        if kind_of(name) in ("figure", "report") and leaves:
+            finding.remarks.append(f"rests on {len(leaves)} sources")
+
+
+def _source(run, name, packages):
+    """(what is wrong, a remark) of an artifact that was made from no other one: what pins it?"""
+    params = run.params(name)
+    if "package" in params:
+        row = params["package"]
+        pin = packages.get(row["package"])
+        if pin and pin.version == row["version"] and pin.sha256 != row["sha256"]:
+            return [f"the package table pins another digest of {row['package']}=={row['version']}"], ""
+        return [], f"pinned: {row['package']}=={row['version']}"
+    row = params.get("row") or {}
+    if kind_of(name) not in ("dataset", "corpus", "model"):
+        return [], ""  # drawn from the workflow itself, as the figure of the metrics' properties
+    if not row.get("repo"):
+        return [], "a source that nothing pins: files of whoever ran the workflow"
+    said = f"{row['repo']} at {row['revision']}"
+    if (run.path(name) / MANIFEST).is_file() and run.is_intact(name):
+        fetched = read_manifest(run.path(name))
+        said += f", fetched as {fetched['repo']} at commit {fetched['commit']}"
+        said += "" if fetched["checksums_verified"] else ", offline: checksums not compared with the hub's"
+    return [], f"pinned: {said}" if COMMIT.fullmatch(row["revision"]) else f"not pinned: {said}"
+
+
+def _leaves(run, name):
+    """The artifacts without inputs that an artifact comes from."""
+    seen, todo = set(), [name]
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            todo += run.inputs(current)
+    return {found for found in seen if found != name and not run.inputs(found)}
+
+
+def _check_samples(run, found, samples, seed):
+    """Make a part of some artifacts of each rule again: of those that passed what came before and that can be made here."""
+    by_rule = defaultdict(list)
+    for name in sorted(found):
+        if has_sample(name) and not found[name].wrong and not found[name].absent:
+            by_rule[found[name].rule].append(name)
+    for rule in progress(sorted(by_rule), "samples", unit="rule"):
+        rng, made = np.random.default_rng([seed, *rule.encode()]), 0
+        for name in rng.permutation(by_rule[rule]).tolist():
+            if made < samples:
+                made += _check_sample(run, found[name], rng)
+
+
+def _check_sample(run, finding, rng):
+    """Make a part of an artifact again: whether that could be done."""
+    try:
+        wrong, remark = remake(run, finding.artifact, rng)
+    except NotHere as error:
+        finding.remarks.append(str(error))
+        return False
+    except Exception as error:  # whatever a library says of content that should not be there
+        wrong = [f"cannot be made again ({type(error).__name__}: {str(error).splitlines()[:1]})"]
+        remark = ""
+    finding.wrong += wrong
+    finding.passed += [] if wrong else ["sample"]
+    finding.remarks += [remark] if remark else []
+    return True
+
+
+def _unrecorded(run):
+    """Files below the run's folders that no record speaks of."""
+    known = set(run.made) | {_artifact(name) for name in run.damaged}
+    folders = tuple(f"{name}/" for name in known if run.path(name).is_dir())
+    for top in FOLDERS:
+        for path in sorted((run.folder / top).rglob("*")):
+            name = path.relative_to(run.folder).as_posix()
+            if (
+                not path.is_file()
+                or path.name == ".snakemake_timestamp"
+                or name in PAGES
+                or "/.partial." in name
+            ):
+                continue
+            if name not in run.made and not name.startswith((*OUTSIDE, *folders)):
+                yield name
+
+
+def _artifact(name):
+    """What a record is of, by its place; of anything else the name itself."""
+    place = f"{RECORDS.as_posix()}/"
+    return name.removeprefix(place).removesuffix(".json") if name.startswith(place) else name
+
+
+def _spread(run, found):
+    """Mark what was made from an artifact that fails, directly or not."""
+    bad = {name for name, finding in found.items() if finding.verdict == "fail"}
+    origin = {name: name for name in bad}
+    changed = bool(bad)
+    while changed:
+        changed = False
+        for name, finding in found.items():
+            source = next((s for s in run.inputs(name) if s in origin), None)
+            if source and name not in origin:
+                origin[name] = finding.rests_on = origin[source]
+                changed = True
+
+
+def failures(findings, partial=False):
+    """The findings that make an audit fail; with `partial`, artifacts of which only the record is there do not."""
+    fatal = {"fail"} if partial else {"fail", "absent"}
+    return [finding for finding in findings if finding.verdict in fatal]
+
+
+def remake_command(findings):
+    """The command that makes anew what failed; None if nothing did."""
+    names = sorted({_artifact(f.artifact) for f in findings if f.rule or _artifact(f.artifact) != f.artifact})
+    return f"snakemake --cores all --forcerun {' '.join(names)}" if names else None
+
+
+def write_report(findings, folder):
+    """Write `audit.csv`, `audit.html`, and `audit.js`, which the page of the run shows, to `folder`."""
+    folder = Path(folder)
+    rows = [finding.row() for finding in findings]
+    listed = io.StringIO()
+    table = csv.DictWriter(listed, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    text = json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c")
+    ordered = sorted(rows, key=lambda row: (VERDICTS.index(row["verdict"]), row["artifact"]))
+    body = "\n".join(
+        f'<tr class="{row["verdict"]}">'
+        + "".join(f"<td>{html.escape(row[c])}</td>" for c in COLUMNS)
+        + "</tr>"
+        for row in ordered
+    )
+    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+    page = PAGE.format(summary=summary(findings), head=head, body=body)
+    write_texts(
+        folder,
+        {"audit.csv": listed.getvalue(), "audit.html": page, "audit.js": f"window.AUDIT = {text};\n"},
+    )
+
+
+def summary(findings):
+    """How many artifacts have which verdict, in one line."""
+    counts = Counter(finding.verdict for finding in findings)
+    return f"{len(findings)} artifacts: " + ", ".join(
+        f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v]
+    )
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Audit</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }}
+th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; overflow-wrap: anywhere }}
+tr.fail td:nth-child(5) {{ background: #c004; font-weight: bold }}
+tr.absent td:nth-child(5), tr.suspect td:nth-child(5) {{ background: #c804 }}
+div {{ overflow-x: auto }}
+</style>
+</head>
+<body>
+<h1>Audit</h1>
+<p>{summary}</p>
+<div><table><thead><tr>{head}</tr></thead><tbody>
+{body}
+</tbody></table></div>
+</body>
+</html>
+"""

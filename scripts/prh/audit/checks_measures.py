@@ -1,0 +1,190 @@
+"""Checks of what is computed per model or pair of models: features, neighbours, alignment, nulls, scores. See `artifacts`."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+
+from prh.alignment.catalogue import METRICS
+from prh.alignment.neighbors import read_index
+from prh.features.layers import read_features
+from prh.provenance import MANIFEST, file_digest
+from prh.tables import NULLS, SCORES, read_parts
+
+ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
+SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of documents
+
+
+def features(run, artifact):
+    """Layers and widths of the model's row, a finite row per pair that is not all zeros; of this model and data set."""
+    layers, names, metadata = read_features(run.path(artifact))
+    row = run.params(artifact)["row"]
+    if (metadata["model"], metadata["revision"]) != (row["name"], row["revision"]):
+        yield f"is of {metadata['model']} at {metadata['revision']}, the rule asked for {row['name']} at {row['revision']}"
+    yield from _weights(metadata, run.params(artifact))
+    for source in run.inputs(artifact):
+        made_from = metadata[f"{run.kind(source)}_sha256"]
+        if run.is_intact(source) and made_from != file_digest(run.path(source) / MANIFEST):
+            yield f"was made from another {source}"
+    if len(layers) != row["layers"] or layers[-1].shape[1] != row["width"]:
+        yield f"{len(layers)} layers, the last of width {layers[-1].shape[1]}; the model has {row['layers']}, {row['width']}"
+    for name, values in zip(names, layers, strict=True):
+        if values.dtype != torch.float32 or values.ndim != 2:
+            yield f"layer {name} is {tuple(values.shape)} {values.dtype}, not (n, d) float32"
+        elif len(values) != metadata["pairs"]:
+            yield f"layer {name} has {len(values)} rows, the data set {metadata['pairs']} pairs"
+        elif not torch.isfinite(values).all():
+            yield f"layer {name} has NaN or infinity"
+        elif (values == 0).all(dim=1).any():
+            yield f"layer {name}: row {int((values == 0).all(dim=1).nonzero()[0])} is all zeros"
+
+
+def neighbors(run, artifact):
+    """As many neighbours as asked for, in range, distinct, none itself; layers and items are those of the features."""
+    ids, metadata = read_index(run.path(artifact))  # checks shape, type and range
+    layers, n, k = ids.shape
+    params = run.params(artifact)
+    if k != params["k_max"]:
+        yield f"{k} neighbours, the rule asked for {params['k_max']}"
+    if len(metadata["layers"].split(",")) != layers:
+        yield f"{layers} layers, but {len(metadata['layers'].split(','))} names"
+    own = (ids == torch.arange(n).view(1, n, 1)).any(dim=2).nonzero()
+    if len(own):
+        yield f"layer {int(own[0, 0])}: item {int(own[0, 1])} is its own neighbour"
+    ordered = ids.sort(dim=2).values
+    twice = (ordered[:, :, 1:] == ordered[:, :, :-1]).any(dim=2).nonzero()
+    if len(twice):
+        yield f"layer {int(twice[0, 0])}: item {int(twice[0, 1])} has a neighbour twice"
+    (source,) = run.inputs(artifact)
+    if run.is_intact(source):
+        features, _, _ = read_features(run.path(source))
+        if n != len(features[0]) or layers != len(features) + bool(params["concatenate"]):
+            yield f"({layers}, {n}, ...) does not fit {source}: {len(features)} layers, {len(features[0])} items"
+
+
+def alignment(run, artifact):
+    """Every layer pair of every model pair asked for, once, with a score that the metric can have."""
+    table, params = read_parts([run.path(artifact)], SCORES), run.params(artifact)
+    yield from scores_in_bounds(table)
+    wanted = {(x, y, k) for x, y in params["pairs"] for k in params["k"]}
+    groups = table.groupby(["model_x", "model_y", "k"], dropna=False)
+    found = {(x, y, None if pd.isna(k) else int(k)) for x, y, k in groups.groups}
+    if found != wanted:
+        yield f"holds other model pairs than the rule asked for, such as {sorted(map(str, found ^ wanted))[0]}"
+    for (x, y, _), group in groups:
+        grid = (group.layer_x.max() + 1) * (group.layer_y.max() + 1)
+        if len(group) != grid or group.duplicated(["layer_x", "layer_y"]).any():
+            yield f"{x}, {y}: {len(group)} layer pairs, not each of {grid} once"
+
+
+def scores_in_bounds(table):
+    """The scores of a table are finite and within their metric's bounds."""
+    for name, group in table.groupby("metric", sort=False):
+        metric = METRICS[name]
+        low = -math.inf if metric.minimum is None else metric.minimum - ROUNDING
+        high = math.inf if metric.maximum is None else metric.maximum + ROUNDING
+        bad = group[~(np.isfinite(group.score) & group.score.between(low, high))]
+        if len(bad):
+            row = bad.iloc[0]
+            yield f"{name} of {row.model_x}, {row.model_y} is {row.score}, outside {metric.minimum} ... {metric.maximum}"
+
+
+def calibration(run, artifact):
+    """The model pairs asked for, p-values that the number of permutations allows, nulls below thresholds."""
+    table, params = read_parts([run.path(artifact)], NULLS), run.params(artifact)
+    if {(r.model_x, r.model_y) for r in table.itertuples()} != {tuple(pair) for pair in params["pairs"]}:
+        yield "holds other model pairs than the rule asked for"
+    steps = table.p_value * (params["permutations"] + 1)
+    if not (
+        table.p_value.between(0, 1) & (steps >= 1 - ROUNDING) & ((steps - steps.round()).abs() < ROUNDING)
+    ).all():
+        yield f"a p-value is not one of 1 ... {params['permutations'] + 1} out of {params['permutations'] + 1}"
+    if not np.isfinite(table[["null_mean", "tau", "calibrated_score"]]).all(axis=None):
+        yield "a null, threshold or calibrated score is not finite"
+    if not (table.null_mean <= table.tau + ROUNDING).all() and params["alpha"] <= 0.2:
+        yield "a null's mean lies above its threshold"
+    if (table.calibrated_score < 0).any():
+        yield "a calibrated score is negative"
+    if METRICS[params["metric"]].maximum is not None and (table.calibrated_score > 1 + ROUNDING).any():
+        yield "a calibrated score is above 1"
+    if not (table.ci_low.isna() == table.ci_high.isna()).all() or (table.ci_low > table.ci_high).any():
+        yield "an interval is the wrong way round"
+
+
+def performance(run, artifact):
+    """Windows that fit the number of tokens and add up; the bytes are the text's."""
+    found = json.loads(run.path(artifact).read_text(encoding="utf-8"))
+    params = run.params(artifact)
+    yield from _weights(found, params)
+    if not (math.isfinite(found["bits_per_byte"]) and found["bits_per_byte"] > 0):
+        yield f"bits_per_byte is {found['bits_per_byte']}"
+    if (found["window"], found["stride"]) != (params["window"], params["stride"]):
+        yield "window or stride are not those that the rule asked for"
+    beyond = max(0, found["tokens"] - (found["window"] - 1))  # what the first window does not reach
+    if found["windows"] != 1 + math.ceil(beyond / found["stride"]):
+        yield f"{found['windows']} windows do not fit {found['tokens']} tokens"
+    total = math.fsum(found["window_nats"]) / math.log(2) / found["bytes"]
+    if len(found["window_nats"]) != found["windows"] or not math.isclose(total, found["bits_per_byte"]):
+        yield "the windows do not add up to bits_per_byte"
+    for source in run.inputs(artifact):
+        if run.kind(source) == "corpus" and run.is_intact(source):
+            size = run.path(source).stat().st_size
+            if size != found["bytes"]:
+                yield f"is of {found['bytes']} bytes, {source} has {size}"
+
+
+def captions(run, artifact):
+    """Bits per caption that give the bits-per-byte, over the bytes of the data set's captions."""
+    found = json.loads(run.path(artifact).read_text(encoding="utf-8"))
+    yield from _weights(found, run.params(artifact))
+    bits = np.array(found["caption_bits"], dtype=float)
+    if len(bits) != found["captions"]:
+        yield f"has the bits of {len(bits)} captions, says {found['captions']}"
+    if not (np.isfinite(bits) & (bits >= 0)).all():
+        yield f"the bits of caption {int((~(np.isfinite(bits) & (bits >= 0))).argmax())} are not a number of bits"
+    if not math.isclose(bits.sum() / found["bytes"], found["pooled_bits_per_byte"]):
+        yield "the captions' bits do not add up to pooled_bits_per_byte"
+    for source in run.inputs(artifact):
+        if run.kind(source) == "dataset" and run.is_intact(source):
+            texts = pd.read_parquet(run.path(source) / "captions.parquet").caption
+            sizes = texts.map(lambda text: len(text.encode())).to_numpy()
+            if len(sizes) != len(bits) or sizes.sum() != found["bytes"]:
+                yield f"is of {len(bits)} captions, {found['bytes']} bytes; {source} has {len(sizes)}, {sizes.sum()}"
+            elif not math.isclose((bits / sizes).mean(), found["bits_per_byte"]):
+                yield "bits_per_byte is not the mean over captions"
+
+
+def downstream(run, artifact):
+    """The tasks asked for, in shots and documents as asked; shares that so many documents can give, with their error."""
+    found, params = json.loads(run.path(artifact).read_text(encoding="utf-8")), run.params(artifact)
+    yield from _weights(found, params)
+    tasks = [f"{score['task']}@{score['shots']}" for score in found["scores"]]
+    if tasks != params["tasks"]:
+        yield f"holds {', '.join(tasks)}, the rule asked for {', '.join(params['tasks'])}"
+    for score in found["scores"]:
+        what, n, value = f"{score['task']}: {score['measure']}", score["documents"], score["value"]
+        if n < 1 or (params["limit"] and n > params["limit"]):
+            yield f"{what} is of {n} documents, the rule asked for {params['limit'] or 'all'}"
+        elif not math.isfinite(value):
+            yield f"{what} is {value}"
+        elif score["measure"].startswith(SHARES):
+            yield from (f"{what} {reason}" for reason in _share(value, score["stderr"], n))
+
+
+def _share(value, error, n):
+    """A share of n documents is one of 0/n ... n/n, and its standard error follows from it."""
+    if not 0 <= value <= 1 or abs(value * n - round(value * n)) > ROUNDING * n:
+        yield f"is {value}, not a share of {n} documents"
+    elif error is not None and n > 1:
+        expected = math.sqrt(value * (1 - value) / (n - 1))
+        if not math.isclose(error, expected, rel_tol=1e-3, abs_tol=ROUNDING):
+            yield f"has the standard error {error}, a share of {value} of {n} documents {expected:.6f}"
+
+
+def _weights(found, params):
+    """It says with which type and quantisation of the weights it was made, and these were asked for."""
+    for key, value in (params.get("weights") or {}).items():
+        if found.get(key) != value:
+            yield f"was made with {key} {found.get(key)}, the rule asked for {value}"

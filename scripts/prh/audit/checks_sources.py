@@ -1,0 +1,110 @@
+"""Checks of what a run starts from: wheels, data sets, texts, models. See `artifacts`."""
+
+import json
+import re
+import zipfile
+
+import pandas as pd
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from prh.provenance import MANIFEST, read_manifest, tree_files
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+INDEX = "model.safetensors.index.json"
+
+
+def package(run, artifact):
+    """The pinned wheel."""
+    pinned = run.params(artifact)["package"]
+    if run.sha256(artifact) != pinned["sha256"]:
+        yield f"is not the wheel that was pinned ({pinned['package']}=={pinned['version']})"
+    if not zipfile.is_zipfile(run.path(artifact)):
+        yield "is not a wheel"
+
+
+def dataset(run, artifact):
+    """As many pairs as asked for, each with an id of its own, a caption, and an image that can be read."""
+    folder, row = run.path(artifact), run.params(artifact)["row"]
+    manifest = read_manifest(folder)
+    yield from _folder(folder)
+    yield from _from_the_hub(manifest, row)
+    table = pd.read_parquet(folder / "captions.parquet")
+    if list(table.columns) != ["id", "image", "caption", "source"]:
+        yield f"captions.parquet has the columns {', '.join(table.columns)}"
+        return
+    if len(table) != manifest["pairs"]:
+        yield f"captions.parquet has {len(table)} pairs, the manifest says {manifest['pairs']}"
+    if row["size"] and len(table) != row["size"]:
+        yield f"has {len(table)} pairs, its row asks for {row['size']}"
+    if not table.id.is_unique:
+        yield f"captions.parquet: id `{table.id[table.id.duplicated()].iloc[0]}` stands twice"
+    for row in table.itertuples():
+        if not row.caption.strip():
+            yield f"captions.parquet: the caption of {row.id} is empty"
+        try:
+            with Image.open(folder / row.image) as image:
+                image.load()
+        except (OSError, SyntaxError) as error:
+            yield f"{row.image}: not a readable image ({error})"
+
+
+def model(run, artifact):
+    """What its row asks for, all of its weights, and all of them finite."""
+    folder, row = run.path(artifact), run.params(artifact)["row"]
+    manifest = read_manifest(folder)
+    yield from _folder(folder)
+    yield from _from_the_hub(manifest, row)
+    other = [column for column in row if manifest.get(column) != row[column]]
+    if other:
+        yield f"{MANIFEST} says {other[0]} is {manifest.get(other[0])}, the rule asked for {row[other[0]]}"
+    weights = sorted(folder.rglob("*.safetensors"))
+    if not weights and not list(folder.glob("*.onnx")):
+        yield "has no weights"
+    held = set()
+    for path in weights:
+        with safe_open(path, framework="pt") as file:
+            for name in sorted(file.keys()):
+                held.add((path.name, name))
+                values = file.get_tensor(name)
+                if values.is_floating_point() and not torch.isfinite(values).all():
+                    yield f"{path.relative_to(folder)}: {name} has NaN or infinity"
+    if (folder / INDEX).is_file():
+        listed = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
+        lost = sorted({(shard, name) for name, shard in listed.items()} - held)
+        yield from (f"{name} is not in {shard}, where {INDEX} has it" for shard, name in lost[:3])
+
+
+def _folder(folder):
+    """The files of a folder are those of its manifest. Digests are the audit's own matter."""
+    listed, found = set(read_manifest(folder)["files"]), {*tree_files(folder)} - {MANIFEST}
+    yield from (f"{name}: in the manifest, but not there" for name in sorted(listed - found))
+    yield from (f"{name}: there, but not in the manifest" for name in sorted(found - listed))
+
+
+def _from_the_hub(manifest, row):
+    """It comes from the repository of its row, or from its mirror, at a commit: the pinned one where the row has one."""
+    if not row.get("repo"):
+        return
+    mirror = (row.get("mirror") or "").partition("@")[0]
+    if manifest["repo"] not in (row["repo"], mirror):
+        yield f"comes from {manifest['repo']}, its row asks for {row['repo']}"
+    if not COMMIT.fullmatch(manifest["commit"]):
+        yield f"{MANIFEST} has `{manifest['commit']}` for a commit"
+    elif (
+        manifest["repo"] == row["repo"]
+        and COMMIT.fullmatch(row["revision"])
+        and row["revision"] != manifest["commit"]
+    ):
+        yield f"is commit {manifest['commit']}, its row pins {row['revision']}"
+
+
+def corpus(run, artifact):
+    """As much text as its row asks for."""
+    size = len(run.path(artifact).read_text(encoding="utf-8").encode())
+    row = run.params(artifact)["row"]
+    if size < (row["bytes"] or 0):
+        yield f"has {size} bytes, the corpus table asks for {row['bytes']}"
+    if size < (row.get("tokens") or 0):  # a token has at least a byte
+        yield f"has {size} bytes, too few for the {row['tokens']} tokens that the corpus table asks for"

@@ -1,0 +1,284 @@
+"""Checks of tables, figures, reports and crates: each follows from what it was made from. See `artifacts`."""
+
+import io
+import json
+import math
+import zipfile
+from functools import lru_cache
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy import stats
+
+from prh.alignment.best import across, best_layer_pairs, named
+from prh.audit.checks_measures import ROUNDING, scores_in_bounds
+from prh.audit.definitions import step_up
+from prh.figures.comparison import compare
+from prh.performance.downstream import MEASURED, OF_CAPTIONS
+from prh.tables import NULLS, PAIR, read_table
+
+
+def alignment_table(run, artifact):
+    """Each model pair's row is the best of its layer pairs, with what its calibration says."""
+    table = read_table(run.path(artifact))
+    yield from scores_in_bounds(table)
+    for column in ("p_value", "q_value"):
+        if not table[column].dropna().between(0, 1).all():
+            yield f"a {column} lies outside 0 ... 1"
+    if (table.q_value < table.p_value - ROUNDING).any():
+        yield "a q-value is below its p-value"
+    for _, group in table.dropna(subset="p_value").groupby(["dataset", "metric", "k"], dropna=False):
+        if not np.allclose(group.q_value, step_up(group.p_value)):
+            yield f"q-values of {group.metric.iloc[0]} are not the Benjamini-Hochberg ones of its p-values"
+    sources = [source for source in run.inputs(artifact) if run.is_intact(source)]
+    tiles = [source for source in sources if run.kind(source) == "alignment"]
+    for source in tiles:
+        yield from _best(table, pd.read_parquet(run.path(source)), source)
+    if len(tiles) == sum(run.kind(source) == "alignment" for source in run.inputs(artifact)):
+        rows = sum(len(best_layer_pairs(pd.read_parquet(run.path(source)))) for source in tiles)
+        if rows != len(table):
+            yield f"has {len(table)} rows, its tiles have {rows} model pairs"
+    for source in sources:
+        if run.kind(source) == "calibration":
+            found = pd.read_parquet(run.path(source))
+            for column in NULLS[5:]:
+                yield from _same(table, found, column, source)
+
+
+def _best(table, layers, source):
+    """Each model pair's row is the maximum of its layer pairs, the first one in reading order."""
+    top = layers[layers.score == layers.groupby(PAIR, dropna=False).score.transform("max")]
+    top = top.sort_values(["layer_x", "layer_y"]).drop_duplicates(PAIR)
+    for column, what in (
+        ("score", "the maximum"),
+        ("layer_x", "the best layer"),
+        ("layer_y", "the best layer"),
+    ):
+        yield from _same(table, top, column, source, what)
+    joined = top.merge(table, on=PAIR, suffixes=("_there", ""))
+    mutual = joined[joined.metric == "mutual_knn"]
+    wrong = mutual[~np.isclose(mutual.chance, (mutual.k / (mutual.n - 1)).astype(float))]
+    if len(wrong):
+        yield f"chance of {wrong.model_x.iloc[0]}, {wrong.model_y.iloc[0]} is not k / (n - 1)"
+
+
+def _same(table, source_table, column, source, what="what it is"):
+    """The model pairs of `source_table` stand in `table`, each once, with the same value in `column`."""
+    joined = source_table.merge(table, how="left", on=PAIR, suffixes=("_there", ""), indicator=True)
+    lost = joined[joined._merge == "left_only"]
+    if len(lost) or len(joined) != len(source_table):
+        row = lost.iloc[0] if len(lost) else joined[joined.duplicated(PAIR)].iloc[0]
+        yield f"{row.metric} of {row.model_x}, {row.model_y} does not stand in it once"
+        return
+    mine, there = joined[column], joined[f"{column}_there"]
+    differ = joined[~((mine == there) | (mine.isna() & there.isna())).fillna(False).astype(bool)]
+    if len(differ):
+        row = differ.iloc[0]
+        values = f"{row[column]} is not {what} in {source}, {row[f'{column}_there']}"
+        yield f"{row.metric} of {row.model_x}, {row.model_y}: {column} {values}"
+
+
+def performance_table(run, artifact):
+    """A row per score, with what the score says."""
+    table = read_table(run.path(artifact)).set_index("model")
+    sources = run.inputs(artifact)
+    if len(sources) != len(table):
+        yield f"has {len(table)} models, was made from {len(sources)}"
+    for source in sources:
+        if not run.is_intact(source):
+            continue
+        found = json.loads(run.path(source).read_text(encoding="utf-8"))
+        for column in table.columns:
+            if table.loc[found["model"], column] != found[column]:
+                yield f"{column} of {found['model']} is not that of {source}"
+
+
+def correlation_table(run, artifact):
+    """Correlations in -1 ... 1 that the two tables give."""
+    table = read_table(run.path(artifact))
+    if not table.correlation.dropna().between(-1 - ROUNDING, 1 + ROUNDING).all():
+        yield "a correlation lies outside -1 ... 1"
+    if (table.ci_low > table.ci_high).any():
+        yield "an interval is the wrong way round"
+    inputs = {run.kind(source): run.path(source) for source in run.inputs(artifact)}
+    if not all(map(run.is_intact, run.inputs(artifact))):
+        return
+    alignment = read_table(inputs["alignment table"])
+    bits = read_table(inputs["performance table"]).set_index("model").bits_per_byte
+    for row in table.itertuples():
+        mine = alignment[(alignment.dataset == row.dataset) & (alignment.metric == row.metric)]
+        mine = mine[mine.k.isna() if pd.isna(row.k) else (mine.k == row.k).fillna(False).astype(bool)]
+        mine = mine[
+            (mine.modality_x == "language")
+            & (mine.model_y == row.vision_model)
+            & mine.model_x.isin(bits.index)
+        ]
+        if len(mine) != row.n:
+            yield f"{row.metric}, {row.vision_model}: n is {row.n}, the tables have {len(mine)}"
+        elif not pd.isna(row.correlation):
+            measure = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}[row.method]
+            value = measure(1 - mine.model_x.map(bits), mine[row.of]).statistic
+            if not math.isclose(value, row.correlation, abs_tol=1e-9):
+                yield f"{row.metric}, {row.vision_model}: {row.method} is {row.correlation}, the tables give {value}"
+
+
+def downstream_table(run, artifact):
+    """Every measured value once, as its source has it; published ones only of what was not measured."""
+    table = read_table(run.path(artifact))
+    twice = table[table.duplicated(["model", "measure"])]
+    if len(twice):
+        yield f"{twice.measure.iloc[0]} of {twice.model.iloc[0]} stands twice"
+    unknown = sorted({*table.model} - {*run.params(artifact)["models"]})
+    if unknown:
+        yield f"holds {unknown[0]}, which is not of this run"
+    values = table[table.source == MEASURED].set_index(["model", "measure"]).value
+    sources = [s for s in run.inputs(artifact) if run.kind(s) in ("captions", "downstream")]
+    expected = {}
+    for source in filter(run.is_intact, sources):
+        found = json.loads(run.path(source).read_text(encoding="utf-8"))
+        for measure, value in _measured(found):
+            expected[found["model"], measure] = value
+            if values.get((found["model"], measure)) != value:
+                yield f"{measure} of {found['model']} is {values.get((found['model'], measure))}, {value} in {source}"
+    if all(map(run.is_intact, sources)) and set(values.index) != set(expected):
+        more = sorted(set(values.index) - set(expected)) or [("", "")]
+        yield f"{more[0][1]} of {more[0][0]} was not measured by what it was made from"
+
+
+def _measured(found):
+    """(measure, value) of a file of `score_captions` or `evaluate_downstream`."""
+    if "scores" in found:
+        return [(score["task"], score["value"]) for score in found["scores"]]
+    keys = ("bits_per_byte", "pooled_bits_per_byte", "longest_tokens")
+    return list(zip(OF_CAPTIONS, map(found.get, keys), strict=True))
+
+
+def figure(run, artifact):
+    """A whole PDF, a PNG that can be read, numbers that are those of the tables."""
+    path = run.path(artifact)
+    data = path.read_bytes()
+    if path.suffix == ".pdf" and not (data.startswith(b"%PDF-") and data.rstrip().endswith(b"%%EOF")):
+        yield "is not a whole PDF file"
+    if path.suffix == ".png":
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    if path.suffix == ".csv":
+        if read_table(path).empty:
+            yield "has no rows"
+        yield from NUMBERS[run.params(artifact).get("numbers", "drawn")](run, artifact)
+
+
+# The tables that figures draw from: what a row of a figure is told by, there and in the table.
+DRAWN_FROM = {
+    "alignment table": {column: column for column in PAIR},
+    "alignment": {column: column for column in [*PAIR, "layer_x", "layer_y"]},
+    "performance table": {"model_x": "model"},
+    "downstream table": {"model_x": "model", "measure": "measure"},
+}
+
+
+def _drawn(run, artifact):
+    """The numbers that a figure shows are those of the tables."""
+    table = read_table(run.path(artifact))
+    sources = [source for source in run.inputs(artifact) if run.kind(source) in DRAWN_FROM]
+    for source in filter(run.is_intact, sources):
+        keys = DRAWN_FROM[run.kind(source)]
+        if not {*keys} <= {*table.columns}:
+            continue
+        whole = _table_of(str(run.path(source)), run.path(source).stat().st_mtime_ns)
+        here, there = list(keys), list(keys.values())
+        parts = run.kind(source) == "alignment"  # of whose tiles each holds some of the figure's pairs
+        joined = table.merge(
+            whole,
+            how="inner" if parts else "left",
+            left_on=here,
+            right_on=there,
+            suffixes=("", "_there"),
+        )
+        for column in (c for c in table.columns if c in whole.columns and c not in {*here, *there}):
+            mine, other = joined[column], joined[f"{column}_there"]
+            differ = ~((mine == other) | (mine.isna() & other.isna())).fillna(False).astype(bool)
+            if differ.any():
+                row = joined[differ].iloc[0]
+                yield f"{column} of {row.model_x}, {row.model_y} is not that of {source}"
+
+
+def _alignment_of(run, artifact, choose=named):
+    """The rows of a figure's data set in the alignment table that it draws from; none if that is not as it was made."""
+    for source in run.inputs(artifact):
+        if run.kind(source) == "alignment table" and run.is_intact(source):
+            return choose(read_table(run.path(source)), run.params(artifact)["dataset"])
+    return None
+
+
+def _agreement(run, artifact):
+    """Spearman between metrics over all model pairs."""
+    alignment = _alignment_of(run, artifact)
+    if alignment is None:
+        return
+    table = read_table(run.path(artifact)).set_index("metric")
+    scores = alignment.pivot(index=["model_x", "model_y"], columns="name", values="score")
+    for x, y in combinations_with_replacement(table.columns, 2):
+        again = stats.spearmanr(scores[x], scores[y]).statistic
+        if not np.allclose([table.loc[x, y], table.loc[y, x]], again, atol=1e-9, equal_nan=True):
+            yield f"Spearman of {x} and {y} is {table.loc[x, y]}, {table.loc[y, x]}; the tables give {again}"
+
+
+def _sweep(run, artifact):
+    """Means of CKNNA over pretrained vision models, and the same standardised over language models."""
+    alignment = _alignment_of(run, artifact, across)
+    if alignment is None:
+        return
+    facts = run.params(artifact)["models"]
+    trained = alignment[[facts[model]["init"] != "random" for model in alignment.model_y]]
+    for (metric, k), group in read_table(run.path(artifact)).groupby(["metric", "k"], sort=False):
+        mine = trained[(trained.metric == metric) & (trained.k == k)]
+        means = np.array([mine[mine.model_x == model].score.mean() for model in group.model_x])
+        spread = means.std(ddof=1) if len(means) >= 3 else math.nan
+        for column, again in (("score", means), ("standardised", (means - means[0]) / spread)):
+            if not np.allclose(group[column], again, atol=1e-9, equal_nan=True):
+                yield f"{column} of {metric}, k = {k} is not what {len(mine)} model pairs give"
+
+
+def _comparison(run, artifact):
+    """This run's numbers beside the published ones."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    alignment = _alignment_of(run, artifact, across)
+    source = next(source for source in run.inputs(artifact) if run.kind(source) == "downstream table")
+    if alignment is None or not run.is_intact(source):
+        return
+    published = table.drop(columns=["ours", "difference", "note"])
+    again = compare(published, alignment, read_table(run.path(source)), params["sets"], params["concatenate"])
+    for column in ("ours", "difference"):
+        wrong = table[~np.isclose(table[column], again[column], rtol=1e-9, equal_nan=True)]
+        if len(wrong):
+            row = wrong.iloc[0]
+            yield f"{column} of {row.quantity}, {row.model_x} is {row[column]}, the tables give {again[column][row.name]}"
+
+
+# How a figure's numbers follow from its tables, by the word that its row in FIGURES has for it: they stand there, or ...
+NUMBERS = {"drawn": _drawn, "agreement": _agreement, "sweep": _sweep, "comparison": _comparison}
+
+
+@lru_cache(maxsize=4)
+def _table_of(path, _changed):
+    return pd.read_parquet(path) if path.endswith(".parquet") else read_table(path)
+
+
+def report(run, artifact):
+    """A whole page; a notebook in which no cell failed."""
+    text = run.path(artifact).read_text(encoding="utf-8")
+    if artifact.endswith(".ipynb"):
+        cells = json.loads(text)["cells"]
+        failed = [o for cell in cells for o in cell.get("outputs", []) if o.get("output_type") == "error"]
+        yield from (f"a cell failed: {output.get('ename')}" for output in failed)
+    elif not text.rstrip().endswith("</html>"):
+        yield "is not a whole page"
+
+
+def crate(run, artifact):
+    """An RO-Crate, by its metadata's name."""
+    if "ro-crate-metadata.json" not in zipfile.ZipFile(run.path(artifact)).namelist():
+        yield "is not an RO-Crate"

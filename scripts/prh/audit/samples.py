@@ -1,0 +1,132 @@
+"""A seeded sample of every costly kind of artifact made again, by the plain implementation of `prh.audit.definitions`.
+
+Features of some items, one at a time; neighbours of some rows; some layer pairs' scores, in both directions where the
+metric is symmetric; one window of a bits-per-byte, and the bits of some captions; the whole permutation null of one model
+pair. Each function returns (reasons, remark): what is wrong, and what was compared. What needs a model is in
+`prh.audit.samples_of_models`.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+
+from prh.alignment.catalogue import METRICS
+from prh.alignment.neighbors import read_index
+from prh.audit.definitions import null_of_mutual_knn, score, tail
+from prh.audit.samples_of_models import ITEMS, NotHere
+
+RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
+ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
+TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-5, "cknna": 2e-4, "subspace": 2e-4}  # by the metric's family
+
+
+def neighbors(run, artifact, rng):
+    """The neighbours of some items, in every layer."""
+    params = run.params(artifact)
+    (source,) = run.inputs(artifact)
+    layers = run.prepared(source, params["clamp"], params["concatenate"])
+    ids = read_index(run.path(artifact))[0].numpy()
+    layers_n, n, k = ids.shape
+    chosen = sorted(rng.choice(n, size=min(ITEMS, n), replace=False).tolist())
+    reasons = []
+    for number in range(layers_n):
+        layer = layers[number]
+        allowed = RANK_TOLERANCE * np.linalg.norm(layer - layer.mean(axis=0), axis=1).mean()
+        for item in chosen:
+            cosines = layer @ layer[item]
+            cosines[item] = -np.inf
+            listed = cosines[ids[number, item]]
+            others = np.delete(cosines, ids[number, item])
+            if (np.diff(listed) > allowed).any() or others.max() > listed[-1] + allowed:
+                reasons.append(
+                    f"layer {number}, item {item}: these are not its {k} nearest neighbours, in order"
+                )
+    rows = ", ".join(map(str, chosen))
+    return reasons[:3], f"neighbours of items {rows} found again in {layers_n} layers"
+
+
+def alignment(run, artifact, rng):
+    """The scores of some layer pairs."""
+    table, params = pd.read_parquet(run.path(artifact)), run.params(artifact)
+    name, spec = params["metric"], METRICS[params["metric"]]
+    reasons, worst = [], 0.0
+    for row in table.iloc[rng.choice(len(table), size=min(ITEMS, len(table)), replace=False)].itertuples():
+        k = None if pd.isna(row.k) else int(row.k)
+        (x, ids_x), (y, ids_y) = (
+            _layer(run, artifact, model, layer)
+            for model, layer in ((row.model_x, row.layer_x), (row.model_y, row.layer_y))
+        )
+        widths = None
+        if name == "svcca":
+            widths = [min(_layers(run, artifact, model).widths) for model in (row.model_x, row.model_y)]
+        again = [score(name, k, x, y, ids_x, ids_y, widths)]
+        if spec.symmetric:
+            again.append(score(name, k, y, x, ids_y, ids_x, widths and widths[::-1]))
+        off = max(abs(value - row.score) for value in again)
+        worst = max(worst, off)
+        allowed = TOLERANCE[spec.family]
+        if off > allowed and x is not None:
+            # Perhaps layers whose items hardly differ: SVCCA scales them up.
+            rounded = [layer.astype(np.float32).astype(float) for layer in (x, y)]
+            allowed += ROUNDINGS * abs(score(name, k, *rounded, ids_x, ids_y, widths) - again[0])
+        if not off <= allowed:
+            where = f"{row.model_x} layer {row.layer_x}, {row.model_y} layer {row.layer_y}"
+            reasons.append(f"{name} of {where} is {row.score}, made again {again[0]:.6f}")
+    return reasons, f"{min(ITEMS, len(table))} scores made again: differ by {worst:.0e} at most"
+
+
+def _source(run, artifact, model):
+    """The input of a tile that holds a model."""
+    params = run.params(artifact)
+    folder = "neighbors" if METRICS[params["metric"]].family == "neighbors" else "features"
+    return next(s for s in run.inputs(artifact) if s.endswith(f"/{model}.safetensors") and f"/{folder}/" in s)
+
+
+def _layer(run, artifact, model, layer):
+    """A layer of a model as a tile's metric takes it: prepared features (n, d) or None, neighbour ids (n, k) or None."""
+    source, params = _source(run, artifact, model), run.params(artifact)
+    if run.kind(source) == "neighbors":
+        return None, read_index(run.path(source))[0][layer].numpy()
+    x = _layers(run, artifact, model)[layer]
+    table = run.path(source.replace("/features/", "/neighbors/"))
+    if (
+        METRICS[params["metric"]].needs_k and table.is_file()
+    ):  # so that equal neighbours come in the same order
+        return x, read_index(table)[0][layer].numpy()
+    return x, None
+
+
+def _layers(run, artifact, model):
+    params = run.params(artifact)
+    return run.prepared(_source(run, artifact, model), params["clamp"], params["concatenate"])
+
+
+def calibration(run, artifact, rng):
+    """The whole null of one model pair."""
+    params = run.params(artifact)
+    if params["metric"] != "mutual_knn":
+        raise NotHere("nulls are made again for mutual k-NN only")
+    table = pd.read_parquet(run.path(artifact))
+    tables = {
+        model: read_index(run.path(_source(run, artifact, model)))[0].numpy()
+        for pair in params["pairs"]
+        for model in pair
+    }
+    size = min(len(tables[row.model_x]) * len(tables[row.model_y]) for row in table.itertuples())
+    small = [r for r in table.itertuples() if len(tables[r.model_x]) * len(tables[r.model_y]) == size]
+    row = small[int(rng.integers(len(small)))]
+    x, y, k = tables[row.model_x], tables[row.model_y], int(row.k)
+    generator = torch.Generator().manual_seed(params["seed"])
+    orders = [torch.randperm(x.shape[1], generator=generator).numpy() for _ in range(params["permutations"])]
+    best = null_of_mutual_knn(x, y, k, [np.arange(x.shape[1])])[0]
+    null = null_of_mutual_knn(x, y, k, orders)
+    reasons = []
+    for column, value in zip(("null_mean", "tau", "p_value"), tail(best, null, params["alpha"]), strict=True):
+        if not math.isclose(getattr(row, column), value, abs_tol=1e-9):
+            reasons.append(
+                f"{column} of {row.model_x}, {row.model_y} is {getattr(row, column)}, made again {value}"
+            )
+    what = f"the null of {row.model_x}, {row.model_y}, k = {k}, made again with {len(orders)} permutations"
+    return reasons, what

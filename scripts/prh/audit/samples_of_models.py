@@ -1,0 +1,218 @@
+"""Samples of what models gave, made again: one item at a time, without batches or padding. See `prh.audit.samples`."""
+
+import json
+import math
+import os
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from prh.features.adapters import ADAPTERS, module_of
+from prh.features.layers import read_features
+from prh.features.loading import load
+
+ITEMS = 2  # items whose features, rows whose neighbours, captions whose bits are made again
+# Relative tolerances in float32, through a whole network and in batches of another size; a shorter type adds its rounding.
+FEATURE_TOLERANCE = 2e-3  # of a row's norm
+BITS_TOLERANCE = 1e-3  # of one window or caption
+ROUNDINGS = 8  # so many roundings of the type add up
+
+
+class NotHere(Exception):
+    """What is needed for making the artifact again is not there, or not known to the audit: no verdict."""
+
+
+def features(run, artifact, rng):
+    """All layers of some items."""
+    params, inputs = run.params(artifact), _inputs(run, artifact, "model", "dataset")
+    row = SimpleNamespace(**params["row"])
+    layers, names, _ = read_features(run.path(artifact))
+    chosen, table = _some_pairs(inputs["dataset"], rng)
+    _check_room(inputs["model"])
+    if row.type not in ADAPTERS:
+        raise NotHere(f"not made again: models of type {row.type}")
+    found = WAYS[ADAPTERS[row.type].sample](params, row, inputs, table)
+    dtype = params["weights"].get("dtype")
+    allowed, reasons, worst = _tolerance(FEATURE_TOLERANCE, dtype), [], 0.0
+    for layer, name, again in zip(layers, names, found, strict=True):
+        kept = layer[chosen].double().numpy()
+        difference = np.linalg.norm(kept - again, axis=1) / np.linalg.norm(again, axis=1)
+        worst = max(worst, difference.max())
+        if not difference.max() <= allowed:
+            item = chosen[int(difference.argmax())]
+            reasons.append(
+                f"layer {name}, item {item}: made again it differs by {difference.max():.1e} of its norm"
+            )
+    what = f"items {', '.join(map(str, chosen))} made again, all layers: differ by {worst:.0e} at most"
+    return reasons[:3], what
+
+
+def _of_captions(params, row, inputs, table):
+    """Hidden states of one caption at a time, without padding: per layer (captions, d)."""
+    settings = params["settings"]
+    model, tokenizer = _language_model(params, inputs["model"], "text_encoder")
+    rows = []
+    for caption in table.caption:
+        text = (settings.get("prompt") or "{caption}").replace("{caption}", caption)
+        with torch.inference_mode():
+            states = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states
+        values = [state[0].double().numpy() for state in states]
+        last = settings.get("pooling") == "last"
+        rows.append([value[-1] if last else value.mean(axis=0) for value in values])
+    return [np.stack(layer) for layer in zip(*rows, strict=True)]
+
+
+def _of_pixels(params, row, inputs, table):
+    """Layers of one image at a time, which the adapter's model gives of pixels: per layer (images, d)."""
+    layers_of, rows = import_module(module_of(row)).load(row, inputs["model"]), []
+    for path in (inputs["dataset"] / image for image in table.image):
+        pixels = _pixels(path, row.image_size, row.image_size, row.interpolation, row.mean, row.std)
+        with torch.inference_mode():
+            found = layers_of(torch.from_numpy(pixels)[None])
+        rows.append([values[0].double().numpy() for values in found.values()])
+    return [np.stack(layer) for layer in zip(*rows, strict=True)]
+
+
+def _of_blocks(params, row, inputs, table):
+    """One image at a time, the class token of each block's output by a hook on timm's block: per layer (images, d)."""
+    try:
+        import timm  # has an environment of its own: the audit does without where it must
+    except ImportError:
+        raise NotHere("not made again: timm is not installed here") from None
+
+    dtype = getattr(torch, params["weights"].get("dtype", "float32"))
+    model = timm.create_model(f"local-dir:{inputs['model']}", pretrained=True).eval().to(dtype)
+    facts, kept, rows = model.pretrained_cfg, [], []
+    if facts.get("crop_mode", "center") != "center":
+        raise NotHere(f"not made again: images cropped by `{facts['crop_mode']}`")
+    size = facts["input_size"][-1]
+    resized = math.floor(size / facts["crop_pct"])
+    for block in model.blocks:
+        block.register_forward_hook(lambda _block, _given, output: kept.append(output[0, 0].double().numpy()))
+    for path in (inputs["dataset"] / image for image in table.image):
+        kept.clear()
+        how = facts["interpolation"], facts["mean"], facts["std"]
+        pixels = _pixels(path, resized, size, *how, as_timm=True)
+        with torch.inference_mode():
+            model.forward_features(torch.from_numpy(pixels)[None].to(dtype))
+        rows.append([*kept])
+    return [np.stack(layer) for layer in zip(*rows, strict=True)]
+
+
+# By the word that an adapter has for it.
+WAYS = {"captions": _of_captions, "pixels": _of_pixels, "blocks": _of_blocks}
+
+
+def _pixels(path, resized, size, interpolation, mean, std, as_timm=False):
+    """An image resized by its short side, its middle cut out, scaled to 0 ... 1 and normalised: (3, size, size).
+
+    as_timm: the long side is rounded down, and the place of the cut to the nearest pixel; else the other way round.
+    """
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+    short = min(image.size)
+    if resized != short:
+        exact = [
+            side * resized // short if as_timm else round(side * (resized / short)) for side in image.size
+        ]
+        sides = [max(resized, side) for side in exact]
+        image = image.resize(sides, getattr(Image.Resampling, interpolation.upper()))
+    left, top = (round((side - size) / 2) if as_timm else (side - size) // 2 for side in image.size)
+    square = image.crop((left, top, left + size, top + size))
+    values = (np.asarray(square, dtype=float) / 255 - mean) / std
+    return np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32)
+
+
+def performance(run, artifact, rng):
+    """The nats of one window."""
+    found = json.loads(run.path(artifact).read_text(encoding="utf-8"))
+    inputs = _inputs(run, artifact, "model", "corpus")
+    model, tokenizer = _language_model(run.params(artifact), inputs["model"], "causal_lm")
+    tokens = tokenizer(inputs["corpus"].read_text(encoding="utf-8"), add_special_tokens=False, verbose=False)[
+        "input_ids"
+    ]
+    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    number = int(rng.integers(found["windows"]))
+    begin = number * found["stride"]
+    end = min(begin + found["window"] - 1, len(tokens))
+    scored = end - (begin - found["stride"] + found["window"] - 1 if number else 0)
+    again = float(_nats(model, [first, *tokens[begin:end]])[-scored:].sum())
+    kept = found["window_nats"][number]
+    what = f"window {number} of {found['windows']} scored again: {again:.3f} nats"
+    if len(tokens) != found["tokens"]:
+        return [f"{found['tokens']} tokens, counted again {len(tokens)}"], what
+    if not math.isclose(again, kept, rel_tol=_tolerance(BITS_TOLERANCE, found.get("dtype"))):
+        return [f"window {number} gave {kept:.3f} nats, scored again {again:.3f}"], what
+    return [], what
+
+
+def captions(run, artifact, rng):
+    """The bits of some captions, and the tokens of the longest of all."""
+    found = json.loads(run.path(artifact).read_text(encoding="utf-8"))
+    inputs = _inputs(run, artifact, "model", "dataset")
+    chosen, table = _some_pairs(inputs["dataset"], rng)
+    model, tokenizer = _language_model(run.params(artifact), inputs["model"], "causal_lm")
+    reasons = []
+    for item, caption in zip(chosen, table.caption, strict=True):
+        kept = found["caption_bits"][item]
+        again = float(_nats(model, tokenizer(caption)["input_ids"]).sum()) / math.log(2)
+        if not math.isclose(again, kept, rel_tol=_tolerance(BITS_TOLERANCE, found.get("dtype"))):
+            reasons.append(f"caption {item} has {kept:.3f} bits, scored again {again:.3f}")
+    everything = pd.read_parquet(inputs["dataset"] / "captions.parquet").caption.tolist()
+    longest = max(map(len, tokenizer(everything)["input_ids"]))
+    if longest != found["longest_tokens"]:
+        reasons.append(f"longest_tokens is {found['longest_tokens']}, counted again {longest}")
+    return reasons, f"captions {', '.join(map(str, chosen))} scored again"
+
+
+def _nats(model, ids):
+    """Negative log-likelihood of each token of ids but the first, under a causal model: (len(ids) - 1,) float64."""
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([ids])).logits[0].double().numpy()
+    top = logits.max(axis=1)
+    chances = logits[np.arange(len(ids) - 1), ids[1:]] - top[:-1]
+    return -(chances - np.log(np.exp(logits - top[:, None]).sum(axis=1))[:-1])
+
+
+def _inputs(run, artifact, *kinds):
+    """Where lies what it was made from, by kind."""
+    found = {run.kind(source): run.path(source) for source in run.inputs(artifact)}
+    for kind in kinds:
+        if kind not in found:
+            raise NotHere(f"not made again: its record names no {kind}")
+    return found
+
+
+def _language_model(params, folder, type):
+    """Model and tokenizer, in the type of weights that the artifact was made with."""
+    weights = params.get("weights") or {}
+    if weights.get("quantisation"):
+        raise NotHere("not made again: quantised weights need a GPU")
+    _check_room(folder)
+    return load(folder, type, dtype=weights.get("dtype", "float32"))
+
+
+def _check_room(folder):
+    """Raise `NotHere` where a model might not fit into this machine's memory, which is held twice while it is loaded."""
+    needed = 2 * sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    held = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > held:
+        raise NotHere(
+            f"not made again: needs {needed / 1e9:.0f} GB of memory, this machine has {held / 1e9:.0f}"
+        )
+
+
+def _some_pairs(dataset, rng):
+    """Numbers of some pairs of a data set, sorted, and their rows."""
+    table = pd.read_parquet(dataset / "captions.parquet")
+    chosen = sorted(rng.choice(len(table), size=min(ITEMS, len(table)), replace=False).tolist())
+    return chosen, table.iloc[chosen]
+
+
+def _tolerance(usual, dtype):
+    """Relative tolerance of what was computed in a type; the usual one holds for float32."""
+    return max(usual, ROUNDINGS * torch.finfo(getattr(torch, dtype or "float32")).eps)

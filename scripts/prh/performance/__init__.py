@@ -1,0 +1,1 @@
+"""How good the language models are, and how that goes with alignment."""

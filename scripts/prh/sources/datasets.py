@@ -1,0 +1,32 @@
+"""Data sets of image-caption pairs: a folder with images/, captions.parquet, LICENCE.txt and a manifest."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from prh.errors import InputError
+from prh.provenance import write_manifest
+
+COLUMNS = ("id", "image", "caption", "source")
+
+
+def write_dataset(folder, rows, note, **facts):
+    """Finish a data set whose images are there: captions, licence note, and a manifest with `facts`.
+
+    rows: (id, image, caption, source) of each pair, in order.
+    """
+    folder = Path(folder)
+    pd.DataFrame(rows, columns=COLUMNS).to_parquet(folder / "captions.parquet", index=False)
+    (folder / "LICENCE.txt").write_text(note, encoding="utf-8")
+    write_manifest(folder, pairs=len(rows), **facts)
+
+
+def read_captions(folder):
+    """The pairs of a finished data set: a DataFrame with the columns id, image, caption, source."""
+    path = Path(folder) / "captions.parquet"
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); remove the data set to have it made again"
+        ) from None

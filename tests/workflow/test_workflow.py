@@ -1,0 +1,94 @@
+"""The workflow itself: a dry run of the whole, and a real run of a small part of it in a folder of its own."""
+
+import json
+import subprocess
+
+import pandas as pd
+import pytest
+
+from helpers.project import ROOT, SNAKEMAKE, snakemake
+from helpers.rules import variables
+from prh.alignment.neighbors import read_index
+from prh.features.layers import read_features
+from prh.provenance import digest
+
+
+def test_the_whole_workflow_is_planned(tmp_path):
+    command = [*SNAKEMAKE, "--directory", str(tmp_path), "--dry-run", "--quiet", "rules"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for rule, jobs in {
+        "fetch_package": 11,
+        "extract_vision_features": 6,
+        "score_language_model": 2,
+        "report": 1,
+    }.items():
+        assert any(line.split() == [rule, str(jobs)] for line in (done.stdout + done.stderr).splitlines()), (
+            rule
+        )
+
+
+def test_tables(small):
+    alignment = pd.read_csv(small / "results/tables/alignment.csv")
+    assert len(alignment) == 2 * 3 * 6  # data sets x metrics x model pairs
+    assert alignment.score.between(-0.5, 1.5).all()
+    mutual = alignment[alignment.metric == "mutual_knn"]
+    assert sorted(mutual.chance.unique()) == pytest.approx([10 / 63, 10 / 19])
+    crossing = mutual[(mutual.modality_x == "language") & (mutual.modality_y == "vision")]
+    assert len(crossing) == 2 * 4
+    assert crossing.p_value.between(1 / 20, 1).all()
+    assert crossing.null_mean.notna().all()
+    assert mutual.drop(crossing.index).p_value.isna().all()
+    performance = pd.read_csv(small / "results/tables/performance.csv")
+    assert performance.model.tolist() == ["smollm2-135m-random"]
+    assert 3 < performance.bits_per_byte[0] < 5  # log2 of 49,152 words over about 4 bytes per token
+    correlation = pd.read_csv(small / "results/tables/correlation.csv")
+    assert (correlation.note == "1 language models: too few").all()
+    assert correlation.correlation.isna().all()
+
+
+def test_features_and_neighbors(small):
+    for model, shapes in {
+        "minilm-l6": [(64, 384)] * 7,
+        "mobilenet-v2": [(64, d) for d in (16, 24, 32, 64, 96, 160, 320, 1280)],
+    }.items():
+        layers, names, metadata = read_features(small / f"results/features/openmoji_64/{model}.safetensors")
+        assert [tuple(layer.shape) for layer in layers] == shapes
+        assert names[-1] == ("block6" if model == "minilm-l6" else "head")
+        assert metadata["pairs"] == 64
+        assert "==" in metadata["revision"]
+        ids, _ = read_index(small / f"results/neighbors/openmoji_64/{model}.safetensors")
+        assert ids.shape == (len(shapes), 64, 10)
+
+
+def test_records_hold_what_is_there(small):
+    records = sorted((small / "results/records").rglob("*.json"))
+    assert len(records) > 50
+    for path in records:
+        for name, facts in json.loads(path.read_text())["outputs"].items():
+            assert digest(small / name) == facts["sha256"], name
+
+
+def test_figures_and_report(small):
+    (names,) = variables("DRAWN")
+    assert len(names) == 8
+    for folder in ("figures", "figures/pictures"):
+        for name in names:
+            for ending in ("pdf", "png", "csv"):
+                assert (small / folder / f"{name}.{ending}").stat().st_size > 100
+    page = (small / "results/report/story.html").read_text()
+    assert "small test" in page
+    assert "data:image/png" in page
+
+
+def test_nothing_is_done_twice(small):
+    done = snakemake(small, "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_only_figures_follow_a_lost_figure(small):
+    (small / "figures/alignment_matrix.pdf").unlink()
+    done = snakemake(small, "--dry-run", "figures", "--quiet", "rules")
+    words = [line.split() for line in (done.stdout + done.stderr).splitlines()]
+    assert {word[0] for word in words if word[1:] == ["1"]} == {"plot_alignment_matrix", "figures"}
+    assert snakemake(small, "--cores", "2").returncode == 0
