@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 
 BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
@@ -121,6 +122,7 @@ def wheels(table):
     return paths
 
 
+@cache
 def code(script, *modules):
     """Digest of a script and the library modules it uses: as a parameter it re-runs the rule when they change."""
     return code_digest(BASE / "scripts" / f"{script}.py", BASE / "scripts" / "prh", modules)

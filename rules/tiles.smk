@@ -1,6 +1,5 @@
 # Model pairs go in tiles: a block of models by a block of models.
 
-from functools import cache
 from itertools import combinations, product
 
 # A block has 16 models, or as many as make ten blocks: more models make larger tiles, not ever more of them.

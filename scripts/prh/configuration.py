@@ -18,7 +18,12 @@ from prh.features.adapters import ADAPTERS
 from prh.sources.registry import DATASETS
 
 TABLES = ("packages", "datasets", "models", "corpora")
-RENAMED = {"exchange": "crate", "statistics": "intervals"}  # keys of earlier versions
+RENAMED = {  # keys of earlier versions
+    "exchange": "crate",
+    "statistics": "intervals",
+    "features.language_batch": "features.batch_tokens",
+    "features.vision_batch": "features.batch_images",
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,9 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     """
     config = {**config, **{key: _as_yaml(config[key], value) for key, value in (given or {}).items()}}
     for old, new in RENAMED.items():
-        if old in config:
+        section, _, key = old.rpartition(".")
+        place = config.get(section) if section else config
+        if isinstance(place, dict) and key in place:
             raise InputError(f"{source}: key `{old}` is called `{new}` now; rename it")
     config = _with_defaults(_schema(schemas, "config"), config)
     _validate(_schema(schemas, "config"), config, source)

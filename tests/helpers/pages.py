@@ -5,14 +5,7 @@ from typing import NamedTuple
 
 from helpers.project import ROOT
 
-PAGES = [
-    "README.md",
-    "docs/running.md",
-    "config/README.md",
-    "docs/extending.md",
-    "docs/scale.md",
-    "figures/README.md",
-]
+PAGES = ["README.md", "figures/README.md", "docs/running.md", "config/README.md"]
 PAGES += sorted({path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")} - {*PAGES})
 PAGES += ["CONTRIBUTING.md", "results/README.md"]
 MARK = "not run here"
@@ -24,6 +17,11 @@ class Command(NamedTuple):
     page: str
     line: str
     is_run: bool
+
+    @property
+    def bare(self):
+        """Without what is said of it."""
+        return self.line.partition(" #")[0].strip()
 
 
 def commands(page):

@@ -40,15 +40,22 @@ def clone(small, tmp_path_factory):
     return folder
 
 
+def lines_of(page):
+    """The commands of a page that are run: those that no page before it has."""
+    seen, found = set(), []
+    for command in (command for name in PAGES[: PAGES.index(page) + 1] for command in commands(name)):
+        if command.is_run and command.bare not in seen and command.page == page:
+            found.append(command.line)
+        seen |= {command.bare} if command.is_run else set()
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(command.is_run for command in commands(page))]
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if lines_of(page)])
 def test_the_commands_of_a_page(clone, page):
     if not (ROOT / ".venv/test").exists():
         pytest.skip("the commands want .venv, as make test sets it up")
-    lines = [command.line for command in commands(page) if command.is_run]
-    script = "\n".join(part for line in lines for part in (GIVEN.get(line, ":"), line))
+    script = "\n".join(part for line in lines_of(page) for part in (GIVEN.get(line, ":"), line))
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     environment["PATH"] = f"{clone}/.venv/bin:{environment['PATH']}"
     done = subprocess.run(

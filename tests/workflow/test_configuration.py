@@ -1,6 +1,7 @@
 """What a run is asked for: the mini configuration, the paper's, and what the command line lays over them."""
 
 import copy
+import re
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from helpers.configuration import SCHEMAS, laid_over, load
 from helpers.project import ROOT
-from prh.configuration import packages_of, revision_of
+from prh.configuration import RENAMED, packages_of, revision_of
 from prh.errors import InputError
 
 
@@ -168,10 +169,13 @@ def test_a_text_of_the_command_line_that_is_no_number_is_named(config):
         load(laid_over(config, copy.deepcopy(given)), given=given)
 
 
-@pytest.mark.parametrize(("old", "new"), [("exchange", "crate"), ("statistics", "intervals")])
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
 @pytest.mark.parametrize("laid_by", ["a file", "the command line"])
 def test_a_key_of_an_earlier_version_is_named_with_its_new_name(config, old, new, laid_by):
-    over = {old: {"features": True}}
+    section, _, key = old.rpartition(".")
+    over = {section: {key: 1}} if section else {key: {"features": True}}
     given = over if laid_by == "the command line" else None
-    with pytest.raises(InputError, match=f"^mine.yaml: key `{old}` is called `{new}` now; rename it$"):
+    with pytest.raises(
+        InputError, match=f"^mine.yaml: key `{re.escape(old)}` is called `{re.escape(new)}` now; rename it$"
+    ):
         load(laid_over(config, over), source="mine.yaml", given=given)
