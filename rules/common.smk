@@ -53,7 +53,7 @@ SETUP = load_configuration()
 CONFIG = SETUP.config
 config.update(CONFIG)  # with the defaults filled in: the report's captions read it
 LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")
-CAUSAL = SETUP.chosen(type="causal_lm")
+SCORED = SETUP.scored()  # language models that have bits per byte
 MODELS = LANGUAGE + VISION
 POSITION = {name: i for i, name in enumerate(MODELS)}
 DATASETS = CONFIG["datasets"]

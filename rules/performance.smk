@@ -41,7 +41,7 @@ rule score_captions:
     benchmark:
         "results/benchmarks/score_captions/{dataset}/{model}.tsv"
     wildcard_constraints:
-        model=only(CAUSAL),
+        model=only(SCORED),
     priority: 3
     conda:
         "../envs/language.yaml"
@@ -69,7 +69,7 @@ rule evaluate_downstream:
     benchmark:
         "results/benchmarks/evaluate_downstream/{model}.tsv"
     wildcard_constraints:
-        model=only(CAUSAL),
+        model=only(SCORED),
     conda:
         "../envs/downstream.yaml"
     threads: share_of_cores()
@@ -89,13 +89,13 @@ rule evaluate_downstream:
 # Each table of the language models, by its name and title, and what it is made from.
 TABULATED = {
     ("performance", "Bits per byte of the language models"): {
-        "scores": [f"results/performance/{CORPUS}/{model}.json" for model in CAUSAL],
+        "scores": [f"results/performance/{CORPUS}/{model}.json" for model in SCORED],
     },
     ("downstream", "Benchmarks and bits per byte of the captions"): {
         "captions": [
-            f"results/captions/{DATASETS[0]}/{m}.json" for m in CAUSAL if CONFIG["performance"]["captions"]
+            f"results/captions/{DATASETS[0]}/{m}.json" for m in SCORED if CONFIG["performance"]["captions"]
         ],
-        "downstream": [f"results/downstream/{m}.json" for m in CAUSAL if CONFIG["performance"]["tasks"]],
+        "downstream": [f"results/downstream/{m}.json" for m in SCORED if CONFIG["performance"]["tasks"]],
         "published": [find(path) for path in [CONFIG["performance"]["published"]] if path],
     },
 }
@@ -118,7 +118,7 @@ for (name, title), files in TABULATED.items():
             "../envs/tables.yaml"
         params:
             table=name,
-            models=CAUSAL,
+            models=SCORED,
             code=code(f"tabulate_{name}"),
         message:
             title

@@ -36,14 +36,13 @@ class Configuration:
     models: dict
     corpora: dict
 
-    def chosen(self, modality=None, type=None):
-        """Names of the chosen models, in the config's order, optionally of one modality or type."""
-        rows = [self.models[name] for name in self.config["models"]]
-        return [
-            row.name
-            for row in rows
-            if (modality is None or row.modality == modality) and (type is None or row.type == type)
-        ]
+    def chosen(self, modality=None):
+        """Names of the chosen models, in the config's order, optionally of one modality."""
+        return [name for name in self.config["models"] if modality in (None, self.models[name].modality)]
+
+    def scored(self):
+        """Names of the chosen models that have bits per byte."""
+        return [name for name in self.chosen() if ADAPTERS[self.models[name].type].scored]
 
     def run_in(self, environment):
         """Names of the chosen models that run in an environment, by their adapters."""

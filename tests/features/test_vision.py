@@ -40,7 +40,8 @@ def folder(tmp_path, monkeypatch):
     code = tmp_path / "tiny" / "code"
     code.mkdir(parents=True)
     (code / "tiny_mobilenet.py").write_text(CODE)
-    monkeypatch.setitem(cnn.CODE, "mobilenet_v2", ("*.py", "tiny_mobilenet", "MobileNetV2_bottle"))
+    tiny = cnn.CODE["mobilenet_v2"]._replace(files=("*.py",), module="tiny_mobilenet")
+    monkeypatch.setitem(cnn.CODE, "mobilenet_v2", tiny)
     torch.manual_seed(0)
     state = cnn._build(ROW, tmp_path / "tiny").state_dict()
     save_file(state, tmp_path / "tiny" / "model.safetensors")

@@ -26,7 +26,7 @@ def changed(config, key, value):
 def test_the_mini_configuration_is_valid(config):
     setup = load(config)
     assert setup.chosen("language") == ["smollm2-135m-random", "smollm2-135m", "minilm-l6"]
-    assert setup.chosen(type="causal_lm") == ["smollm2-135m-random", "smollm2-135m"]
+    assert setup.scored() == ["smollm2-135m-random", "smollm2-135m"]
 
 
 def test_the_mini_configuration_names_every_key(config):

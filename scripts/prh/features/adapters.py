@@ -22,6 +22,7 @@ class Adapter(NamedTuple):
     """A kind of model: what goes in, its module, its environment in envs/, the settings it takes, how it is sampled.
 
     packaged: whether its models can come in packages; else from the hub only. on_hub: whether from the hub.
+    scored: whether it gives likelihoods of texts, so that it has bits per byte.
     needs: columns of the model table that such a row must have.
     """
 
@@ -32,6 +33,7 @@ class Adapter(NamedTuple):
     sample: str
     packaged: bool = True
     on_hub: bool = False
+    scored: bool = False
     needs: tuple = ()
 
 
@@ -40,7 +42,7 @@ IMAGES = ("batch_images",)
 PIXELS = ("image_size", "mean", "std", "interpolation")
 
 ADAPTERS = {
-    "causal_lm": Adapter("language", "language", "language", TEXT, "captions", on_hub=True),
+    "causal_lm": Adapter("language", "language", "language", TEXT, "captions", on_hub=True, scored=True),
     "text_encoder": Adapter("language", "language", "language", TEXT, "captions"),
     "efficientnet_lite": Adapter(
         "vision", "cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)

