@@ -19,6 +19,13 @@ with job(snakemake) as out:
         cwd=".",
     )
     unused = "data:,"  # no formulas, no widgets: the page asks no network for their scripts
-    exporter = HTMLExporter(embed_images=True, mathjax_url=unused, require_js_url=unused)
+    exporter = HTMLExporter(
+        embed_images=True,
+        mathjax_url=unused,
+        require_js_url=unused,
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )  # whoever wants to see the code opens the notebook
     page, _ = exporter.from_notebook_node(nbformat.read(out.notebook, as_version=4))
     Path(out.page).write_text(page, encoding="utf-8")

@@ -79,6 +79,9 @@ def test_figures_and_report(small):
     page = (small / "results/report/story.html").read_text()
     assert "small test" in page
     assert "data:image/png" in page
+    assert "too few" in page
+    for code_or_gap in ("pd.read_csv", "NaN"):
+        assert code_or_gap not in page
 
 
 def test_nothing_is_done_twice(small):
