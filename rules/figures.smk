@@ -61,6 +61,17 @@ FIGURES = {
         ALIGNMENT | CORRELATION,
         drawn=bool(CALIBRATED),
     ),
+    "published_alignment": Figure(
+        BESIDE_THE_PAPER,
+        "The paper's claim in numbers that others published (figures 3, 4)",
+        {name: local(str(BASE / f"config/published/{name}.tsv")) for name in ("reference", "benchmarks")},
+        {
+            **CONFIG["intervals"],
+            "seed": CONFIG["seed"],
+            "caption": "published numbers: nothing in this figure was computed by this run",
+        },
+        numbers="claim",
+    ),
     "alignment_vs_downstream": Figure(
         BESIDE_THE_PAPER,
         "Benchmark scores over alignment (figure 4)",

@@ -7,13 +7,15 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from helpers.project import ROOT
 from helpers.scores import LANGUAGE, captions, measured
 from prh.errors import InputError
-from prh.figures.comparison import compare
+from prh.figures.comparison import ALIGNMENT, claim, compare
 from prh.figures.performance import alignment_by_family, alignment_vs_downstream, has_sizes
-from prh.figures.published import reproduced_vs_published
+from prh.figures.published import published_alignment, reproduced_vs_published
 from prh.figures.style import save
 from prh.performance.downstream import downstream_table
+from prh.performance.published import NUMBERS, read_benchmarks, read_published
 
 VISION = {"vit_a": ("CLIP", "base"), "vit_b": ("CLIP", "large"), "vit_c": ("MAE", "base")}
 MODELS = {
@@ -133,3 +135,38 @@ def test_five_panels_are_drawn_only_where_all_sizes_are_known():
     assert [axis.get_title() for axis in figure.axes] == ["CLIP", "MAE"]
     assert [len(axis.lines) for axis in figure.axes] == [3, 2]  # a line per size, and chance
     plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def published_claim():
+    """The paper's claim from the project's tables of published numbers."""
+    folder = ROOT / "config/published"
+    numbers = read_published(folder / "reference.tsv", NUMBERS)
+    return claim(numbers, read_benchmarks(folder / "benchmarks.tsv"), 200, 0.95, 0)
+
+
+def test_the_papers_claim_from_published_numbers(published_claim):
+    """The correlation of figure 3's line that was published with these numbers, and all panels rise."""
+    first = published_claim.groupby("panel", sort=False).first()
+    assert list(first.index) == ["figure 3", "hellaswag", "gsm8k"]
+    assert published_claim.panel.value_counts().to_dict() == {"figure 3": 10, "hellaswag": 8, "gsm8k": 8}
+    assert first.pearson["figure 3"] == pytest.approx(0.964, abs=5e-4)
+    assert (first.ci_low > 0).all()
+    assert (first.ci_low < first.pearson).all()
+    assert (first.pearson < first.ci_high).all()
+    assert published_claim.source.str.contains("third party").all()
+    over_bits, over_alignment = published_claim.x_label.iloc[0], published_claim.x_label.iloc[-1]
+    assert "bits per byte" in over_bits
+    assert over_alignment == ALIGNMENT
+
+
+def test_published_marks_are_hollow_and_the_figure_says_what_it_is(published_claim):
+    figure = published_alignment(published_claim, "published numbers")
+    for axis in figure.axes:
+        faces = [face for marks in axis.collections for face in marks.get_facecolor().tolist()]
+        assert faces
+        assert all(face == [1.0, 1.0, 1.0, 1.0] for face in faces)
+    assert figure.axes[0].get_title() == "r = 0.964 [{:.2f}, {:.2f}], 10 models".format(
+        *published_claim[["ci_low", "ci_high"]].iloc[0]
+    )
+    plt.close(figure)

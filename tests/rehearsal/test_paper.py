@@ -130,7 +130,7 @@ def test_figures(finished):
         "reproduced_vs_published",
         "cknna_by_k",
     }
-    assert len(names) == 10
+    assert len(names) == 11
     compared = pd.read_csv(finished.folder / "figures/reproduced_vs_published.csv")
     missing = compared[compared.ours.isna()]
     assert CHOSEN or missing.empty, missing.to_string()

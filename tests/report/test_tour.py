@@ -43,7 +43,7 @@ def test_each_figure_and_table_has_a_caption_labels_and_a_place(small, report):
     assert all(
         set(folders) <= {"OpenMoji", "local pictures", "all data sets"} for folders in categories.values()
     )
-    assert [name[0] for name in sorted(categories)] == list("123467")  # 5 is the paper's scale
+    assert [name[0] for name in sorted(categories)] == list("1234567")
 
 
 def test_no_labels_but_those_of_figures_can_become_a_switch(report):

@@ -258,8 +258,24 @@ def _comparison(run, artifact):
             yield f"{column} of {row.quantity}, {row.model_x} is {row[column]}, the tables give {again[column][row.name]}"
 
 
+def _claim(run, artifact):
+    """Correlations that the points give."""
+    for panel, group in read_table(run.path(artifact)).groupby("panel", sort=False):
+        again = stats.pearsonr(group.x, group.y).statistic
+        if not np.allclose(group.pearson, again, atol=1e-9):
+            yield f"Pearson of {panel} is {group.pearson.iloc[0]}, its points give {again}"
+        if not group.pearson.between(group.ci_low, group.ci_high).all():
+            yield f"Pearson of {panel} lies outside its interval"
+
+
 # How a figure's numbers follow from its tables, by the word that its row in FIGURES has for it: they stand there, or ...
-NUMBERS = {"drawn": _drawn, "agreement": _agreement, "sweep": _sweep, "comparison": _comparison}
+NUMBERS = {
+    "drawn": _drawn,
+    "agreement": _agreement,
+    "sweep": _sweep,
+    "comparison": _comparison,
+    "claim": _claim,
+}
 
 
 @lru_cache(maxsize=4)

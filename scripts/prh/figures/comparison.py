@@ -1,4 +1,4 @@
-"""Published numbers with this run's beside them."""
+"""Published numbers by themselves, and with this run's beside them."""
 
 import math
 
@@ -6,7 +6,38 @@ import pandas as pd
 
 from prh.alignment.catalogue import metric_name, parse_metric
 from prh.errors import InputError
-from prh.performance.downstream import OF_CAPTIONS
+from prh.performance.correlation import correlate
+from prh.performance.downstream import CAPTIONS, OF_CAPTIONS
+
+# The vision model and metric of which most is published.
+VISION, METRIC = "vit_giant_patch14_dinov2.lvd142m", "mutual_knn@10"
+LANGUAGE = "1 - bits per byte (captions)"
+ALIGNMENT = "alignment with DINOv2 giant"
+
+
+def claim(numbers, benchmarks, resamples, confidence, seed):
+    """Published alignment with published performance: a row per panel and language model.
+
+    numbers, benchmarks: tables of config/published/. Columns: panel, model, x_label, x, y, source, and of the panel Pearson's r
+    with its percentile bootstrap interval over language models (pearson, ci_low, ci_high).
+    """
+    score = numbers[(numbers.quantity == "score") & (numbers.model_y == VISION) & (numbers.metric == METRIC)]
+    score = score.set_index("model_x")
+    bits = numbers[numbers.quantity == CAPTIONS].set_index("model_x")
+    parts = []
+    for panel in ["figure 3", *dict.fromkeys(benchmarks.measure)]:
+        mine = benchmarks[benchmarks.measure == panel].set_index("model") if panel != "figure 3" else bits
+        models = [model for model in score.index if model in mine.index]
+        known, other = score.value[models].to_numpy(), mine.value[models].to_numpy()
+        x, y = (1 - other, known) if panel == "figure 3" else (known, other)
+        found = correlate(x, y, "pearson", resamples, confidence, seed)
+        sources = [f"{score.source[m]}; {mine.source[m]}" for m in models]
+        label = LANGUAGE if panel == "figure 3" else ALIGNMENT
+        part = {"panel": panel, "model": models, "x_label": label, "x": x, "y": y, "source": sources}
+        parts.append(
+            pd.DataFrame(part | {"pearson": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high})
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def compare(published, alignment, downstream, sets, concatenated):

@@ -1,10 +1,39 @@
-"""The figure of published numbers beside this run's."""
+"""The figures of published numbers: by themselves, and beside this run's."""
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from prh.figures.style import STYLE
+from prh.figures.comparison import ALIGNMENT
+from prh.figures.style import MARKERS, STYLE
+
+
+def published_alignment(table, caption):
+    """Figures 3 and 4 of the paper from published numbers, all marks hollow; table as `comparison.claim` gives it."""
+    panels = list(dict.fromkeys(table.panel))
+    named = table.model.str.extract(r"^(?P<family>.+)[-_](?P<size>[^-_]+)$")
+    table, families = table.assign(**named), list(dict.fromkeys(named.family))
+    shades = mpl.colormaps["viridis"](np.linspace(0, 0.8, len(families)))
+    looks = {f: {"edgecolor": c, "marker": m} for f, c, m in zip(families, shades, MARKERS, strict=False)}
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels) + 1, 3.4), squeeze=False)
+        for axis, panel in zip(axes[0], panels, strict=True):
+            mine = table[table.panel == panel]
+            for family, look in looks.items():
+                part = mine[mine.family == family]
+                axis.scatter(part.x, part.y, s=30, facecolor="white", label=family, zorder=2, **look)
+            for row in mine.itertuples():
+                place = {"xytext": (5, -2), "textcoords": "offset points"}
+                axis.annotate(row.size, (row.x, row.y), **place, fontsize=6.5, color="0.35")
+            first = mine.iloc[0]
+            interval = f"[{first.ci_low:.2f}, {first.ci_high:.2f}]"
+            axis.set_title(f"r = {first.pearson:.3f} {interval}, {len(mine)} models", fontsize=8.5)
+            over_alignment = first.x_label == ALIGNMENT
+            axis.set(xlabel=first.x_label, ylabel=f"{panel}, score" if over_alignment else ALIGNMENT)
+            axis.margins(x=0.12)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7.5)
+        figure.supxlabel(caption, fontsize=7.5, color="0.35")
+    return figure
 
 
 def reproduced_vs_published(table, caption):
