@@ -80,7 +80,7 @@ def test_figures_and_report(small):
     assert "small test" in page
     assert "data:image/png" in page
     assert "too few" in page
-    for code_or_gap in ("pd.read_csv", "NaN"):
+    for code_or_gap in ("pd.read_csv", "<td>NaN</td>"):
         assert code_or_gap not in page
 
 
