@@ -109,6 +109,8 @@ for name, figure in FIGURES.items():
             f"results/logs/figures/{{folder}}{name}.log",
         benchmark:
             f"results/benchmarks/figures/{{folder}}{name}.tsv"
+        group:
+            "end"  # with the tables, as one job of a cluster: see profiles/slurm
         conda:
             "../envs/figures.yaml"
         params:

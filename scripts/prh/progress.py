@@ -233,7 +233,7 @@ TYPICAL = {
     "evaluate_downstream": 730,
 }
 # Snakemake's lines that say nothing about this run.
-CHATTER = ("Using shell:", "Select jobs to execute", "Conda environments: ignored")
+CHATTER = ("Using shell:", "Select jobs to execute", "Conda environments: ignored", "Group jobs: inactive")
 
 
 class Calm(logging.Handler):

@@ -66,10 +66,13 @@ def test_an_import_of_what_is_not_there_is_named(sources, line):
         code_digest(sources / "script.py", sources / "prh")
 
 
+OF_THE_CLONE = {"report", "make_page", "plot_published_alignment"}
+
+
 def planned(clone, folder):
     """The rules that a run would execute because of their parameters, of the code's digest among them.
 
-    Without the pages, whose template is another file in another clone, and targets.
+    Without targets, and without what takes a file of the workflow itself, which is another one in another clone.
     """
     command = [*SNAKEMAKE[:3], "--snakefile", str(clone / "Snakefile"), "--directory", str(folder)]
     command += [
