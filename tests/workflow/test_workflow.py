@@ -71,7 +71,7 @@ def test_records_hold_what_is_there(small):
 
 def test_figures_and_report(small):
     (names,) = variables("DRAWN")
-    assert len(names) == 9
+    assert len(names) == 10
     for folder in ("figures", "figures/pictures"):
         for name in names:
             for ending in ("pdf", "png", "csv"):
