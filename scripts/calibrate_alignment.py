@@ -15,12 +15,11 @@ with job(snakemake) as out:
     use_threads(snakemake.threads)
     _, layers = open_tile(params, snakemake.input.models)
     sides = [list(dict.fromkeys(side)) for side in zip(*params.pairs, strict=True)]
-    if (
-        METRICS[metric].family == "cknna"
-    ):  # two models share few neighbours, and each costs a product of all layers
-        groups = [[[model] for model in side] for side in sides]
-    else:  # one permuted kernel, or graph, serves all models of the other side
-        groups = [[side] for side in sides]
+    # One permuted kernel serves all models of the other side, and so does a graph whose shared edges are only counted. What is
+    # taken for each sample, or each edge, and each pair of layers would grow with all models' layers: there model by model.
+    spec = METRICS[metric]
+    together = spec.is_global or (spec.family == "neighbors" and spec.symmetric and not spec.ordinal)
+    groups = [[side] if together else [[model] for model in side] for side in sides]
 
     def grouped(group, k):
         """The models of a group, where each one's layers begin and end, and their common state."""
@@ -47,6 +46,6 @@ with job(snakemake) as out:
                 low, high = bootstrap_interval(x, y, *place, params.resamples, params.confidence, params.seed)
                 row = {"dataset": snakemake.wildcards.dataset, "metric": metric, "k": k}
                 row |= {"model_x": models_x[a], "model_y": models_y[b], "ci_low": low, "ci_high": high}
-                summary = summarise(best.score, null[:, a, b], params.alpha, METRICS[metric].maximum)
+                summary = summarise(best.score, null[:, a, b], params.alpha, spec.maximum)
                 rows.append(row | {name: float(value) for name, value in summary.items()})
     pd.DataFrame(rows).astype({"k": "Int64"}).to_parquet(out.scores, index=False)

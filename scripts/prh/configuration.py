@@ -67,7 +67,7 @@ class Configuration:
         for table in ("datasets", "models", "corpora"):
             for name in self.from_hub(table, hub=False):
                 for package in packages_of(getattr(self, table)[name], self.packages):
-                    found[package].append(f"`{name}`")
+                    found[package].append(name)
         return found
 
     def settings(self, model):

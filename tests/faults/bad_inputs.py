@@ -241,7 +241,7 @@ FETCH = Job(
     "fetch_package",
     output={"wheel": "results/packages/prh-test.whl"},
     package={"package": "prh-test", "version": "1.0", "sha256": "0" * 64},
-    run_config={"needed_by": {"prh-test": ["`a-model`"]}},
+    run_config={"needed_by": {"prh-test": ["a-model"]}},
 )
 TEXT = b"One sentence. " * 40
 CORPUS = Job(

@@ -14,9 +14,10 @@ def test_pearson_and_spearman_by_hand():
     assert correlate(x, y, "pearson", **OPTIONS).value == pytest.approx(25 / math.sqrt(5 * 129))
 
 
-def test_three_points_are_too_few():
-    found = correlate([1, 2, 3], [3, 4, 6], "pearson", **OPTIONS)
-    assert found.n == 3
+@pytest.mark.parametrize("n", [2, 3])
+def test_fewer_than_four_points_are_too_few(n):
+    found = correlate([1, 2, 3][:n], [3, 4, 6][:n], "pearson", **OPTIONS)
+    assert found.n == n
     assert all(math.isnan(value) for value in (found.value, found.ci_low, found.ci_high))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 LOOKUP_LIMIT = 2**24  # n * n up to which edges are looked up in a dense table (64 MiB of int32)
-FEW = 32  # edges in a group up to which it is not worth a matrix product of its own
+FEW = 32  # edges in a group below which it is not worth a matrix product of its own
 CHUNK = 2**13  # shared edges multiplied at a time: small enough for the processor's cache
 
 
@@ -119,11 +119,13 @@ def sum_products(x: Tensor, y: Tensor, x_rows: Tensor, y_rows: Tensor) -> Tensor
 
 
 def grouped_products(x: Tensor, y: Tensor, x_rows: Tensor, y_rows: Tensor, groups: Tensor, n: int) -> Tensor:
-    """As `sum_products`, for each of n groups of shared edges apart: (n, layers_x, layers_y)."""
+    """As `sum_products`, for each of n groups of shared edges apart: (n, layers_x, layers_y).
+
+    Where groups have few edges, each edge's own product is added to its group, since a matrix product for each group would be
+    many small ones.
+    """
     kind = _exact_type(x, y)
-    if (
-        len(groups) < FEW * n
-    ):  # a product for each group would be many small ones: each edge's own is added to its group
+    if len(groups) < FEW * n:
         out = torch.zeros(n, x.shape[1], y.shape[1], dtype=kind, device=x.device)
         for a, b, group in zip(*(part.split(CHUNK // 4) for part in (x_rows, y_rows, groups)), strict=True):
             left, right = x.index_select(0, a).to(kind), y.index_select(0, b).to(kind)

