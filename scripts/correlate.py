@@ -4,8 +4,8 @@ import pandas as pd
 
 from prh.alignment.best import across
 from prh.job import job
-from prh.performance.correlation import FEWEST, correlate
-from prh.tables import CORRELATION, read_table, write_table
+from prh.performance.correlation import correlate
+from prh.tables import CORRELATION, FEWEST, read_table, write_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -16,6 +16,7 @@ CORRELATION = [
     *("dataset", "metric", "k", "vision_model", "of", "method", "n"),
     *("correlation", "ci_low", "ci_high", "note"),
 ]
+FEWEST = 4  # models in a correlation: even a perfect order of three comes about by chance once in six times
 DOWNSTREAM = ["model", "measure", "shots", "value", "stderr", "documents", "version", "source"]
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {

@@ -16,9 +16,8 @@ from prh.alignment.best import across, best_layer_pairs, named
 from prh.audit.checks_measures import ROUNDING, scores_in_bounds
 from prh.audit.definitions import step_up
 from prh.figures.comparison import compare
-from prh.performance.correlation import FEWEST
 from prh.performance.downstream import MEASURED, OF_CAPTIONS
-from prh.tables import NULLS, PAIR, read_table
+from prh.tables import FEWEST, NULLS, PAIR, read_table
 
 
 def alignment_table(run, artifact):

@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
 from prh.figures.style import STYLE, legend, looks, metric_label
-from prh.performance.correlation import FEWEST
+from prh.tables import FEWEST
 
 SIZES = ("tiny", "small", "base", "large", "huge", "giant")
 SIZE_COLOURS = dict(zip(SIZES, mpl.colormaps["viridis"](np.linspace(0, 0.88, len(SIZES))), strict=True))

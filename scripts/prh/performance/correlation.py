@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-FEWEST = 4  # even a perfect order of three points comes about by chance once in six times
+from prh.tables import FEWEST
 
 
 @dataclass(frozen=True)
