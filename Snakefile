@@ -28,6 +28,7 @@ include: "rules/performance.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
+include: "rules/costs.smk"
 
 
 # On a cluster these run where Snakemake runs; compute nodes often have no network.
@@ -52,7 +53,7 @@ rule all:
 
 
 # What a run says while it runs, and at the end.
-LINES = Lines(workflow, logger)
+LINES = Lines(workflow, logger, cost)
 
 
 onsuccess:

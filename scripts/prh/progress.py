@@ -5,84 +5,72 @@ import shutil
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+
+from prh.forecast import forecast, planned
 
 CLEAR = "\r\x1b[J"  # to the line's begin, and empty from there to the screen's end
 RARE = 60  # seconds without a line, where there is no terminal, until there is one; later in a run a tenth of its time
 
 
-@dataclass
 class Rule:
-    """A rule of the run: how many jobs it has, which are running, how long those took that are done."""
+    """A rule of the run: its jobs, what those do that run, when it began and ended."""
 
-    total: int
-    began: float | None = None
-    ended: float | None = None
-    running: dict = field(default_factory=dict)  # job -> when it began, what it does
-    seconds: list = field(default_factory=list)
-    failed: set = field(default_factory=set)
+    def __init__(self, jobs):
+        self.jobs, self.what, self.began, self.ended = jobs, {}, None, None
 
-    @property
-    def left(self):
-        """Jobs that have not begun."""
-        return self.total - len(self.seconds) - len(self.running) - len(self.failed)
+    def count(self, state):
+        """How many of its jobs are done, running, failed, waits."""
+        return sum(getattr(job, state) for job in self.jobs.values())
 
 
 class Progress:
     """Lines on a stream about the jobs of a run.
 
-    Parameters
-    ----------
-    stream: where the lines go. terminal: whether they may be refreshed in place.
-    typical: seconds that a job of a rule takes somewhere; only the proportions count, until a job of the rule is done.
-    other: the same for all other rules; None: not known.
-    clock: seconds, from anywhere.
+    stream: where the lines go. terminal: whether they may be refreshed in place. clock: seconds, from anywhere.
 
     On a terminal the lines of unfinished rules stand below an empty line, at whose begin the cursor waits: whatever another
     process prints then stands above them.
-
     """
 
-    def __init__(self, stream, terminal, typical=(), other=None, clock=monotonic):
+    def __init__(self, stream, terminal, clock=monotonic):
         self.stream, self.terminal, self.clock = stream, terminal, clock
-        self.typical, self.other = dict(typical), other
-        self.rules, self.rule_of, self.began, self.spoke = {}, {}, None, 0.0
+        self.jobs, self.limits, self.rules, self.began, self.spoke = {}, (), {}, None, 0.0
         self._lock, self._stop = threading.RLock(), threading.Event()
 
-    def begin(self, counts):
-        """The run begins; counts: jobs per rule."""
-        self.began = self.clock()
-        self.rules = {name: Rule(count) for name, count in counts.items()}
+    def begin(self, jobs, limits=()):
+        """The run begins; jobs: {name: Job}, of which `limits` allows some at once."""
+        self.began, self.jobs, self.limits = self.clock(), jobs, limits
+        for name, job in jobs.items():
+            self.rules.setdefault(job.rule, Rule({})).jobs[name] = job
         with self.aside():
-            self._say(f"{counted(sum(counts.values()), 'job')} of {counted(len(counts), 'rule')}")
+            self._say(f"{counted(len(jobs), 'job')} of {counted(len(self.rules), 'rule')}")
         threading.Thread(target=self._tick, daemon=True).start()
 
-    def started(self, job, rule, what=""):
+    def started(self, name, what=""):
         """A job begins, perhaps again; what: what it does, in words."""
         with self.aside():
-            found = self.rules.setdefault(rule, Rule(0))
-            found.began, found.ended = self.clock() if found.began is None else found.began, None
-            found.failed.discard(job)  # it is tried again
-            found.running[job] = (self.clock(), what)
-            found.total += max(-found.left, 0)  # more than was announced
-            self.rule_of[job] = rule
+            job = self.jobs[name]
+            rule = self.rules[job.rule]
+            job.began, job.failed = self.clock(), False
+            rule.began, rule.ended = job.began if rule.began is None else rule.began, None
+            rule.what[name] = what
 
-    def ended(self, job, failed=False):
+    def ended(self, name, failed=False):
         """A job ends."""
         with self.aside():
-            found = self.rules.get(self.rule_of.get(job))
-            if found is None or job not in found.running:
+            job = self.jobs.get(name)
+            if job is None or not job.running:
                 return
-            began, _ = found.running.pop(job)
-            if failed:
-                found.failed.add(job)
-            else:
-                found.seconds.append(self.clock() - began)
-            if not found.running and found.left <= 0:
-                found.ended = self.clock()
-                self._say(self._line(self.rule_of[job]) + ("" if self.terminal else f"; {self._overall()}"))
+            rule = self.rules[job.rule]
+            job.failed, job.seconds = failed, None if failed else self.clock() - job.began
+            del rule.what[name]
+            if not rule.count("running") and not rule.count("waits"):
+                rule.ended = self.clock()
+                self._say(
+                    self._line(job.rule, {}) + ("" if self.terminal else f"; {self._overall(self._ends())}")
+                )
 
     def close(self):
         """No more lines; rules that were not finished get a last one."""
@@ -93,7 +81,7 @@ class Progress:
             self._write(CLEAR if self.terminal and self.began is not None else "")
             for name, rule in self.rules.items():
                 if rule.began is not None and rule.ended is None:
-                    self._say(self._line(name))
+                    self._say(self._line(name, {}))
 
     @contextmanager
     def aside(self):
@@ -106,63 +94,42 @@ class Progress:
                 self._draw()
 
     def seconds_left(self):
-        """An estimate for the run, or None: the work that is left by the number of jobs that ran at once so far."""
-        now, work, longest = self.clock(), 0.0, 0.0
-        done = sum(sum(rule.seconds) for rule in self.rules.values())
-        for name, rule in self.rules.items():
-            expected = self._expected(name)
-            if expected is None and (rule.running or rule.left > 0):
-                return None
-            rests = [_rest(expected, now - began) for began, _ in rule.running.values()]
-            done += sum(now - began for began, _ in rule.running.values())
-            work += sum(rests) + max(rule.left, 0) * (expected or 0)
-            longest = max([longest, *rests])
-        at_once = max(1.0, done / max(now - self.began, 1e-9))
-        return max(work / at_once, longest)
+        """How long the run still takes, about; None while there is no ground to say so."""
+        return self._left(self._ends())
 
-    def _expected(self, name):
-        """Seconds for a job of a rule: as its others took, or as is typical at this machine's speed."""
-        rule = self.rules[name]
-        if rule.seconds:
-            return sum(rule.seconds) / len(rule.seconds)
-        typical = {n: self.typical.get(n, self.other) for n in self.rules}
-        known = [(r.seconds, typical[n]) for n, r in self.rules.items() if r.seconds and typical[n]]
-        if typical[name] is None or not known:
-            return None
-        speed = sum(sum(took) for took, _ in known) / sum(len(took) * usual for took, usual in known)
-        return typical[name] * speed
+    def _ends(self):
+        """When each job is expected to end."""
+        return forecast(self.jobs, self.limits, self.clock())
 
-    def _line(self, name):
+    def _left(self, ends, jobs=None):
+        """Seconds until these jobs end, or all."""
+        last = max((end for name, end in ends.items() if jobs is None or name in jobs), default=None)
+        return None if last is None else last - self.clock()
+
+    def _line(self, name, ends):
         """What is to be said of a rule."""
-        rule, now = self.rules[name], self.clock()
-        words = [
-            f"{name:30} {len(rule.seconds):>4} of {rule.total:<4} {duration((rule.ended or now) - rule.began):>12}"
-        ]
-        if rule.failed:
-            words.append(f"{len(rule.failed)} failed")
+        rule, failed = self.rules[name], self.rules[name].count("failed")
+        took = duration((rule.ended or self.clock()) - rule.began)
+        words = [f"{name:30} {rule.count('done'):>4} of {len(rule.jobs):<4} {took:>12}"]
+        words += [f"{failed} failed"] if failed else []
         if rule.ended is None:
-            expected = self._expected(name)
-            if expected is not None and rule.running:
-                rests = [_rest(expected, now - began) for began, _ in rule.running.values()]
-                work = sum(rests) + max(rule.left, 0) * expected
-                words.append(about(max(work / len(rests), *rests, 0.0)))
-            words += [what for _, what in list(rule.running.values())[-1:] if what]
+            left = self._left(ends, rule.jobs)
+            words += [about(left)] if left is not None and rule.count("running") else []
+            words += [what for what in list(rule.what.values())[-1:] if what]
         return "  ".join(words).rstrip()
 
-    def _overall(self):
+    def _overall(self, ends):
         """How far the run is."""
-        done = sum(len(rule.seconds) for rule in self.rules.values())
-        total = sum(rule.total for rule in self.rules.values())
-        left = self.seconds_left() if done < total else None
-        said = f"{done} of {counted(total, 'job')} in {duration(self.clock() - self.began)}"
-        return f"{said}, {about(left)}" if left else said
+        done, left = sum(job.done for job in self.jobs.values()), self._left(ends)
+        said = f"{done} of {counted(len(self.jobs), 'job')} in {duration(self.clock() - self.began)}"
+        return said if left is None else f"{said}, {about(left)}"
 
     def _draw(self):
-        size = shutil.get_terminal_size()
-        live = [self._line(n) for n, r in self.rules.items() if r.began is not None and r.ended is None]
+        size, ends = shutil.get_terminal_size(), self._ends()
+        live = [self._line(n, ends) for n, r in self.rules.items() if r.began is not None and r.ended is None]
         if not live:
             return
-        lines = ["", *live[-max(size.lines - 3, 1) :], self._overall()]
+        lines = ["", *live[-max(size.lines - 3, 1) :], self._overall(ends)]
         text = "\n".join(line[: size.columns - 1] for line in lines)
         self._write(f"{text}\r\x1b[{len(lines) - 1}A")
 
@@ -175,8 +142,11 @@ class Progress:
         with self.aside():
             silence = self.clock() - self.spoke
             if not self.terminal and silence >= max(RARE, (self.clock() - self.began) / 10):
-                running = [self._line(name) for name, rule in self.rules.items() if rule.running]
-                self._say("; ".join(filter(None, ["\n".join(running), self._overall()])))
+                ends = self._ends()
+                running = [
+                    self._line(name, ends) for name, rule in self.rules.items() if rule.count("running")
+                ]
+                self._say("; ".join(filter(None, ["\n".join(running), self._overall(ends)])))
 
     def _say(self, line):
         self._write(line + "\n")
@@ -208,30 +178,6 @@ def about(seconds):
     return f"about {duration(60 * round(seconds / 60))} left".replace(" 0 s", "").replace(" 0 min", "")
 
 
-def _rest(expected, elapsed):
-    """Seconds that a job still takes; one that outlasts what was expected is taken to be four fifths done."""
-    return max(expected - elapsed, elapsed / 4)
-
-
-# Seconds that a job took in a mini reproduction on two busy cores; all others about 5. Only the proportions count, and only
-# until a job of the rule is done in this run. Those of the paper's scale, which was not run, are as their likes here.
-TYPICAL = {
-    "fetch_package": 1,
-    "fetch_dataset": 40,
-    "fetch_language_model": 20,
-    "fetch_vision_model": 20,
-    "fetch_hub_model": 20,
-    "fetch_hub_dataset": 40,
-    "extract_language_features": 50,
-    "extract_vision_features": 240,
-    "extract_timm_features": 240,
-    "index_neighbors": 10,
-    "measure_alignment": 20,
-    "calibrate_alignment": 100,
-    "score_language_model": 730,
-    "score_captions": 50,
-    "evaluate_downstream": 730,
-}
 # Snakemake's lines that say nothing about this run.
 CHATTER = ("Using shell:", "Select jobs to execute", "Conda environments: ignored", "Group jobs: inactive")
 
@@ -239,23 +185,22 @@ CHATTER = ("Using shell:", "Select jobs to execute", "Conda environments: ignore
 class Calm(logging.Handler):
     """Snakemake's messages to the terminal: jobs as lines of `Progress`, all else as Snakemake says it.
 
-    inner: Snakemake's own handler, whose place this one takes. real: a function that gives the names of rules with jobs.
+    inner: Snakemake's own handler, whose place this one takes. plan: a function that gives the run's jobs and their limits.
     """
 
-    def __init__(self, inner, real):
+    def __init__(self, inner, plan):
         super().__init__()
-        self.name, self.inner, self.real, self.failed = inner.name, inner, real, {}
-        self.progress = Progress(inner.stream, inner.can_color_tty(), TYPICAL, 5)
+        self.name, self.inner, self.plan, self.failed = inner.name, inner, plan, {}
+        self.progress = Progress(inner.stream, inner.can_color_tty())
 
     def emit(self, record):
         """Take a message; called with this handler's lock."""
         event = getattr(record, "event", None)
         if event == "run_info":
-            real = self.real()
-            self.progress.begin({rule: jobs for rule, jobs in record.stats.items() if rule in real})
-        elif event == "job_info" and (record.output or record.log):
+            self.progress.begin(*self.plan())
+        elif event == "job_info" and record.jobid in self.progress.jobs:
             self.failed.pop(record.jobid, None)
-            self.progress.started(record.jobid, record.rule_name, record.rule_msg or "")
+            self.progress.started(record.jobid, record.rule_msg or "")
         elif event == "job_finished":
             self.progress.ended(record.job_id)
         elif event == "job_error":
@@ -276,22 +221,20 @@ class Calm(logging.Handler):
 class Lines:
     """What a run says: its progress, and at the end what was made, where, how long it took, what to look at first.
 
-    workflow, logger: Snakemake's. Snakemake's own lines, several per job, are in .snakemake/log; `--verbose` or any `--quiet`
-    brings them to the terminal. In jobs, and as a module of another workflow, nothing is taken over.
+    workflow, logger: Snakemake's. cost: see `prh.forecast.planned`. Snakemake's own lines, several per job, are in
+    .snakemake/log; `--verbose` or any `--quiet` brings them to the terminal. In jobs, and as a module of another workflow,
+    nothing is taken over.
     """
 
-    def __init__(self, workflow, logger, clock=monotonic):
+    def __init__(self, workflow, logger, cost, clock=monotonic):
         self.clock, self.began, self.calm = clock, clock(), None
         asked = workflow.output_settings
         asked = asked.dryrun or asked.quiet or asked.verbose or asked.debug_dag or asked.printshellcmds
         if asked or not workflow.is_main_process or not workflow.modifier.is_main_snakefile():
             return
 
-        def real():  # targets are not
-            return {rule.name for rule in workflow.rules if rule.output or rule.log}
-
         for inner in [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]:
-            self.calm = Calm(inner, real)
+            self.calm = Calm(inner, lambda: planned(workflow, cost))
             logger.removeHandler(inner)
             logger.addHandler(self.calm)
 

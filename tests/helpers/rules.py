@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snakemake.api import SnakemakeApi
-from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings, WorkflowSettings
+from snakemake.settings.types import (
+    ConfigSettings,
+    OutputSettings,
+    Quietness,
+    ResourceSettings,
+    WorkflowSettings,
+)
 
 from helpers.project import ROOT
 
@@ -28,10 +34,10 @@ class Rule(NamedTuple):
 
 
 @contextmanager
-def workflow(configfiles=(), folder=None):
-    """Snakemake's own workflow object, read in a working directory."""
+def opened(configfiles=(), folder=None, cores=2):
+    """The workflow in Snakemake's interface, read in a working directory."""
     settings = {
-        "resource_settings": ResourceSettings(cores=2),
+        "resource_settings": ResourceSettings(cores=cores),
         "config_settings": ConfigSettings(configfiles=[Path(path) for path in configfiles]),
         "workflow_settings": WorkflowSettings(),
         "snakefile": ROOT / "Snakefile",
@@ -39,11 +45,17 @@ def workflow(configfiles=(), folder=None):
     }
     kept = Path.cwd()
     try:
-        with SnakemakeApi(OutputSettings(dryrun=True, quiet=["all"])) as api:
-            found = api.workflow(**settings)._workflow
-            yield found
+        with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
+            yield api.workflow(**settings)
     finally:
         os.chdir(kept)
+
+
+@contextmanager
+def workflow(configfiles=(), folder=None):
+    """Snakemake's own workflow object, read in a working directory."""
+    with opened(configfiles, folder) as found:
+        yield found._workflow
 
 
 def variables(*names, configfiles=()):

@@ -10,14 +10,9 @@ import subprocess
 import pytest
 
 from helpers.project import ROOT, SNAKEMAKE, snakemake
-from prh.progress import Progress, about, duration
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
+from helpers.runs import Clock, Still
+from prh.forecast import Job
+from prh.progress import about, duration
 
 
 @pytest.fixture
@@ -25,15 +20,14 @@ def clock():
     return Clock()
 
 
-class Still(Progress):
-    """Seconds go by when the test says so."""
-
-    def _tick(self):
-        pass
+def progress(clock, terminal=False):
+    return Still(io.StringIO(), terminal, clock)
 
 
-def progress(clock, terminal=False, typical=()):
-    return Still(io.StringIO(), terminal, typical, clock=clock)
+def jobs(**counts):
+    """So many jobs of each rule, numbered from 1, of 10 seconds each."""
+    rules = [rule for rule, count in counts.items() for _ in range(count)]
+    return {number: Job(rule, 10) for number, rule in enumerate(rules, start=1)}
 
 
 def screen(text):
@@ -67,37 +61,38 @@ def test_durations_and_estimates_in_words():
 
 def test_without_a_terminal_a_line_when_a_rule_is_done(clock):
     run = progress(clock)
-    run.begin({"fetch": 2, "measure": 1})
+    run.begin(jobs(fetch=2, measure=1))
     for job in (1, 2):
-        run.started(job, "fetch", "Fetching")
+        run.started(job, "Fetching")
         clock.now += 5
         run.ended(job)
-    run.started(3, "measure", "Measuring")
+    run.started(3, "Measuring")
     said = run.stream.getvalue()
     assert "\x1b" not in said
     assert said.splitlines()[0] == "3 jobs of 2 rules"
-    assert said.splitlines()[1].split() == [
-        "fetch",
-        "2",
-        "of",
-        "2",
-        "10",
-        "s;",
-        "2",
-        "of",
-        "3",
-        "jobs",
-        "in",
-        "10",
-        "s",
-    ]
+    line = "fetch 2 of 2 10 s; 2 of 3 jobs in 10 s, about 10 s left"
+    assert said.splitlines()[1].split() == line.split()
     assert len(said.splitlines()) == 2
+
+
+def test_nothing_is_said_of_the_time_left_before_there_is_ground(clock):
+    run = progress(clock, terminal=True)
+    run.begin({1: Job("fetch", 1), 2: Job("score", 900)})
+    run.started(1)
+    run.started(2)
+    clock.now += 8
+    run.ended(1)
+    assert run.seconds_left() is None
+    assert "left" not in run.stream.getvalue()
+    clock.now += 100
+    run.tick()
+    assert "about" in screen(run.stream.getvalue())[-1]
 
 
 def test_without_a_terminal_a_long_silence_ends_with_what_runs(clock):
     run = progress(clock)
-    run.begin({"measure": 1})
-    run.started(3, "measure", "Measuring all")
+    run.begin(jobs(measure=1))
+    run.started(1, "Measuring all")
     for _ in range(3600):
         clock.now += 1
         run.tick()
@@ -109,13 +104,13 @@ def test_without_a_terminal_a_long_silence_ends_with_what_runs(clock):
 
 def test_on_a_terminal_each_rule_is_one_line(clock):
     run = progress(clock, terminal=True)
-    run.begin({"fetch": 2, "measure": 2})
-    run.started(1, "fetch")
-    run.started(3, "measure", "Measuring")
+    run.begin(jobs(fetch=2, measure=2))
+    run.started(1)
+    run.started(3, "Measuring")
     clock.now += 5
     run.ended(1)
     run.stream.write("measure: config.yaml: a job's own line\n")  # another process, wherever the cursor is
-    run.started(2, "fetch")
+    run.started(2)
     clock.now += 4
     run.ended(2)
     run.ended(3)
@@ -126,7 +121,7 @@ def test_on_a_terminal_each_rule_is_one_line(clock):
     assert lines[2].split() == ["fetch", "2", "of", "2", "9", "s"]
     assert lines[3].split()[:7] == ["measure", "1", "of", "2", "10", "s"]
     assert lines[4].startswith("3 of 4 jobs in 10 s")
-    run.started(4, "measure")
+    run.started(4)
     clock.now += 9
     run.ended(4)
     run.close()
@@ -135,33 +130,14 @@ def test_on_a_terminal_each_rule_is_one_line(clock):
 
 def test_a_failed_job_is_counted_and_one_tried_again_is_not(clock):
     run = progress(clock)
-    run.begin({"fetch": 2})
-    run.started(1, "fetch")
+    run.begin(jobs(fetch=2))
+    run.started(1)
     run.ended(1, failed=True)
-    run.started(1, "fetch")
+    run.started(1)
     run.ended(1)
-    run.started(2, "fetch")
+    run.started(2)
     run.ended(2, failed=True)
     assert re.search(r"fetch +1 of 2 .* 1 failed", run.stream.getvalue())
-
-
-def test_what_is_left_follows_from_what_jobs_took(clock):
-    run = progress(clock, typical={"short": 1, "long": 10})
-    run.begin({"short": 2, "long": 3})
-    run.started(1, "short")
-    assert run.seconds_left() is None
-    clock.now += 4
-    run.ended(1)  # four times as slow as is typical
-    assert run.seconds_left() == pytest.approx(4 + 3 * 40)
-    run.started(2, "long")
-    run.started(3, "long")
-    clock.now += 36  # two at once, of which each has 9 seconds left, as it was with the others
-    assert run.seconds_left() == pytest.approx((4 + 40 + 2 * 9) / ((4 + 2 * 36) / 40))
-    clock.now += 24
-    run.ended(2)
-    assert run.seconds_left() == pytest.approx(
-        (4 + 60 + 15) / (124 / 64)
-    )  # by the rule's own job: 60; four fifths done
 
 
 @pytest.fixture

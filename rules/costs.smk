@@ -1,0 +1,120 @@
+# What jobs cost: about how many seconds each takes on two cores, or on a GPU, by the sizes of models, data sets and texts. By
+# this a run says how long it still takes, and corrects it by what its own jobs took (prh.forecast): only proportions count.
+
+START = 4  # seconds of a job that does next to nothing: it imports
+DOWNLOAD = 3e7  # bytes per second
+READY, LOAD = 1.5e7, 5e8  # parameters per second, of a model made ready and of one loaded
+MULTIPLY = 3e10 if CONFIG["device"] == "cpu" else 3e13  # multiplications per second
+CAPTION = 16  # tokens
+IMAGE = 196  # tokens at 224 pixels; a CNN's weights, too, are used at about so many places
+
+
+def cost(rule, wildcards):
+    """Seconds that a job takes, about, and whether it downloads; of a rule that is not here, START."""
+    if rule in DOWNLOADS:
+        return 1 + DOWNLOADS[rule](wildcards) / DOWNLOAD, True
+    return START + (WORK[rule](wildcards) if rule in WORK else 0), False
+
+
+def bytes_of_package(wildcards):
+    """Size of a wheel."""
+    return SETUP.packages[wildcards.package].megabytes * 1e6
+
+
+def bytes_of_weights(wildcards):
+    """Size of a model's weights on the hub."""
+    model = SETUP.models[wildcards.model]
+    return parameters(model) * (2 if model.dtype in ("bfloat16", "float16") else 4)
+
+
+def bytes_of_pairs(_wildcards):
+    """Size of a data set or a text on the hub: no table has it."""
+    return 3e8
+
+
+def parameters(model):
+    """Parameters of a model; where the table has none, as many as a transformer of its layers and width."""
+    return model.parameters or 12 * model.layers * model.width**2
+
+
+def draw_items(wildcards):
+    """The items of a data set are drawn, or read, and written."""
+    return 0.006 * items(wildcards.dataset)
+
+
+def make_ready(wildcards):
+    """A model's weights are written anew."""
+    return parameters(SETUP.models[wildcards.model]) / READY
+
+
+def run_model(wildcards, tokens):
+    """A model is loaded, and each token is multiplied with each parameter."""
+    size = parameters(SETUP.models[wildcards.model])
+    return size / LOAD + size * tokens / MULTIPLY
+
+
+def run_on_items(wildcards):
+    """A model runs over the captions, or the images, of a data set."""
+    model = SETUP.models[wildcards.model]
+    image = IMAGE * ((model.image_size or 224) / 224) ** 2
+    return run_model(
+        wildcards, items(wildcards.dataset) * (CAPTION if model.modality == "language" else image)
+    )
+
+
+def run_on_text(wildcards):
+    """A model runs over a text, in windows that overlap."""
+    text, performance = SETUP.corpora[wildcards.corpus], CONFIG["performance"]
+    overlap = performance["window"] / performance["stride"]
+    return run_model(wildcards, (text.tokens or text.bytes / 4) * overlap)
+
+
+def run_on_benchmarks(wildcards):
+    """A model runs over benchmarks: 5,000 questions with four answers, after its examples, each of 100 tokens."""
+    performance = CONFIG["performance"]
+    texts = sum(1 + int(task.partition("@")[2]) for task in performance["tasks"])
+    return run_model(wildcards, (performance["task_limit"] or 5000) * 4 * 100 * texts)
+
+
+def all_with_all(wildcards, models):
+    """All items are multiplied with all, in each layer of these models."""
+    return items(wildcards.dataset) * bytes_of_features(wildcards.dataset, models) / 4 / MULTIPLY
+
+
+def compare(wildcards, pairs, ks, times):
+    """The layers of a tile's pairs of models are compared, for each k, so many times; of features, kernels are made before."""
+    n, neighbors = items(wildcards.dataset), METRICS[wildcards.metric].family == "neighbors"
+    layers = sum(SETUP.models[x].layers * SETUP.models[y].layers for x, y in pairs)
+    values = sum(2 * n * (min(10 * k, n) if neighbors else n) for k in ks)
+    kernels = 0 if neighbors else len(ks) * all_with_all(wildcards, tile_models(wildcards))
+    return kernels + values * layers * times / MULTIPLY
+
+
+def measure(wildcards):
+    """All pairs of a tile, once."""
+    return compare(wildcards, tile_pairs(wildcards), METRICS_USED[wildcards.metric], 1)
+
+
+def calibrate(wildcards):
+    """The language-vision pairs of a tile, permuted."""
+    permutations = CONFIG["calibration"]["permutations"]
+    return compare(wildcards, across_pairs(wildcards), CALIBRATED[wildcards.metric], permutations)
+
+
+DOWNLOADS = {
+    "fetch_package": bytes_of_package,
+    "fetch_hub_model": bytes_of_weights,
+    "fetch_hub_dataset": bytes_of_pairs,
+    "fetch_hub_corpus": bytes_of_pairs,
+}
+WORK = {
+    "fetch_dataset": draw_items,
+    **{f"fetch_{maker}_model": make_ready for maker in MAKERS},
+    **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
+    "score_captions": run_on_items,
+    "score_language_model": run_on_text,
+    "evaluate_downstream": run_on_benchmarks,
+    "index_neighbors": lambda wildcards: all_with_all(wildcards, [wildcards.model]),
+    "measure_alignment": measure,
+    "calibrate_alignment": calibrate,
+}
