@@ -1,6 +1,10 @@
 # What a run shows of itself: its story, a notebook, and its page, to look through in a browser.
 
 
+# The chapters of the tour whose figures are in the story.
+TOLD = (MAIN, PAIRS, BESIDE_THE_PAPER)
+
+
 rule report:
     """Run the notebook on the tables and figures: an executed copy and a page."""
     input:
@@ -19,9 +23,11 @@ rule report:
     params:
         title=CONFIG["title"],
         dataset=DATASETS[0],
-        metric=METRIC,
-        k=K,
-        figures={n: FIGURES[n].title for n in DRAWN if FIGURES[n].chapter in (MAIN, PAIRS)},
+        data=SETUP.datasets[DATASETS[0]].label,
+        text=SETUP.corpora[CORPUS].label,
+        metric=CONFIG["alignment"]["metrics"][0],
+        models=labels,
+        figures={n: FIGURES[n].title for n in DRAWN if FIGURES[n].chapter in TOLD},
         code=code("make_story"),
     message:
         "Running the notebook"
