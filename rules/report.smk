@@ -40,10 +40,12 @@ rule make_page:
     input:
         alignment="results/tables/alignment.csv",
         performance="results/tables/performance.csv",
+        correlation="results/tables/correlation.csv",
         datasets=all_shown("folder"),
         tiles=all_shown("tiles"),
         neighbors=all_shown("neighbors"),
         figures=all_shown("figures"),
+        numbers=all_shown("numbers"),
         template=local(str(BASE / "notebooks" / "page.html")),
     output:
         page="results/report/page.html",
@@ -56,6 +58,7 @@ rule make_page:
     params:
         title=CONFIG["title"],
         metric=CONFIG["alignment"]["metrics"][0],
+        text=SETUP.corpora[CORPUS].label,
         models=labels,
         shown=SHOWN,
         figures={name: figure.title for name, figure in FIGURES.items()},

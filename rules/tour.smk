@@ -80,6 +80,7 @@ def shown(dataset):
         "tiles": [path for path in tiles(dataset, METRIC) if {*map(int, Path(path).stem.split("-"))} <= held],
         "neighbors": [f"results/neighbors/{dataset}/{model}.safetensors" for model in SHOWN],
         "figures": [f"figures/{folder}{name}.png" for name in DRAWN],
+        "numbers": [f"figures/{folder}{name}.csv" for name in DRAWN],
     }
 
 
