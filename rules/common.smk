@@ -51,7 +51,8 @@ def check_folders():
 check_folders()
 SETUP = load_configuration()
 CONFIG = SETUP.config
-config.update(CONFIG)  # with the defaults filled in: the report's captions read it
+# With the defaults filled in: the report's captions read it. The last key is for a message; no parameter, so that it re-runs nothing.
+config.update(CONFIG, needed_by=SETUP.needed_by())
 LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")
 SCORED = SETUP.scored()  # language models that have bits per byte
 MODELS = LANGUAGE + VISION

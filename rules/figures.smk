@@ -9,6 +9,7 @@ ALIGNMENT, PERFORMANCE, CORRELATION, DOWNSTREAM = (
     {name: f"results/tables/{name}.csv"} for name in ("alignment", "performance", "correlation", "downstream")
 )
 TILES = {"tiles": lambda wildcards: tiles_holding(dataset_of(wildcards), LAYER_PAIRS)}
+NUMBERS = {"reference": local(f"{BASE}/config/published/reference.tsv")}
 PUBLISHED = {"published": [find(path) for path in [CONFIG["figures"]["published"]] if path]}
 COMMON = {
     "dataset": dataset_of,
@@ -64,13 +65,20 @@ FIGURES = {
     "published_alignment": Figure(
         BESIDE_THE_PAPER,
         "The paper's claim in numbers that others published (figures 3, 4)",
-        {name: local(str(BASE / f"config/published/{name}.tsv")) for name in ("reference", "benchmarks")},
+        NUMBERS | {"benchmarks": local(f"{BASE}/config/published/benchmarks.tsv")},
         {
             **CONFIG["intervals"],
             "seed": CONFIG["seed"],
-            "caption": "published numbers: nothing in this figure was computed by this run",
+            "caption": "published numbers; this run computed r and its interval only",
         },
         numbers="claim",
+    ),
+    "published_by_metric": Figure(
+        BESIDE_THE_PAPER,
+        "Alignment and chance by metric and k in numbers that others published",
+        NUMBERS,
+        {"caption": "published numbers; this run computed nothing in this figure"},
+        numbers="means",
     ),
     "alignment_vs_downstream": Figure(
         BESIDE_THE_PAPER,
@@ -82,7 +90,7 @@ FIGURES = {
     "reproduced_vs_published": Figure(
         BESIDE_THE_PAPER,
         "Published numbers and this run's",
-        ALIGNMENT | DOWNSTREAM | PUBLISHED,
+        ALIGNMENT | PERFORMANCE | DOWNSTREAM | PUBLISHED,
         COMMON
         | {
             "sets": {name: row.sets.split() for name, row in SETUP.models.items() if row.sets},

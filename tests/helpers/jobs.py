@@ -24,13 +24,15 @@ SNAKEMAKES_OWN = ("Using workflow specific profile", "Config file ", "Failed to 
 class Job:
     """A rule's script with a stand-in for the object that Snakemake gives it; paths are relative to the working directory."""
 
-    def __init__(self, script, output, input=None, wildcards=None, **params):
+    def __init__(self, script, output, input=None, wildcards=None, run_config=None, **params):
         self.script, self.output, self.input = script, output, input or {}
-        self.wildcards, self.params = wildcards or {}, params
+        self.wildcards, self.run_config, self.params = wildcards or {}, run_config or {}, params
 
     def but(self, **params):
         """The same job with other parameters."""
-        return Job(self.script, self.output, self.input, self.wildcards, **self.params | params)
+        return Job(
+            self.script, self.output, self.input, self.wildcards, self.run_config, **self.params | params
+        )
 
     def older(self):
         """Put something older where the outputs go."""
@@ -47,6 +49,7 @@ class Job:
             params=_named(Params, self.params),
             wildcards=_named(Wildcards, self.wildcards),
             resources=SimpleNamespace(gpu=0),
+            config=self.run_config,
             log=[f"results/logs/{self.script}.log"],
             threads=1,
         )

@@ -14,9 +14,9 @@ def test_pearson_and_spearman_by_hand():
     assert correlate(x, y, "pearson", **OPTIONS).value == pytest.approx(25 / math.sqrt(5 * 129))
 
 
-def test_two_points_are_too_few():
-    found = correlate([1, 2], [3, 4], "pearson", **OPTIONS)
-    assert found.n == 2
+def test_three_points_are_too_few():
+    found = correlate([1, 2, 3], [3, 4, 6], "pearson", **OPTIONS)
+    assert found.n == 3
     assert all(math.isnan(value) for value in (found.value, found.ci_low, found.ci_high))
 
 

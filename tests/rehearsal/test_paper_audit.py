@@ -46,13 +46,15 @@ DATASET = {
     "mirror": "some/mirror@main",
     "size": PAIRS,
 }
-TABLES = ["results/tables/alignment.csv", "results/tables/downstream.csv"]
+TEXT = "results/corpora/openwebtext.txt"
+TABLES = [f"results/tables/{name}.csv" for name in ("alignment", "downstream", "performance")]
 FIGURES = {name: f"figures/{name}" for name in ("alignment_vs_downstream", "reproduced_vs_published")}
 PUBLISHED = "quantity\tmodel_x\tmodel_y\tmetric\tvalue\tsource\n"
 PUBLISHED += (
     f"score\t{LLAMA}\tvit\tmutual_knn@5\t0.1\tsomeone\nmean score\tset:all\tvit\tmutual_knn@5\t0.1\tsomeone\n"
 )
 PUBLISHED += f"bits per byte (captions)\t{LLAMA}\t\t\t2.0\tsomeone\n"
+PUBLISHED += f"1 - bits per byte (OpenWebText)\t{LLAMA}\t\t\t0.5\tsomeone\n"
 
 
 class Named(dict):
@@ -126,6 +128,11 @@ def make_language(root, name):
     run("extract_features", made, given, here, row=row, settings=SETTINGS[name], **how)
     made = {"score": f"results/captions/wit/{name}.json"}
     run("score_captions", made, given, here, batch_tokens=64, **how)
+    made, here = (
+        {"score": f"results/performance/openwebtext/{name}.json"},
+        {"corpus": "openwebtext", "model": name},
+    )
+    run("score_language_model", made, {"model": model, "text": TEXT}, here, window=64, stride=32, **how)
     path = Path(f"results/downstream/{name}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"model": name, **WEIGHTS, "scores": [score(task) for task in TASKS]})
@@ -153,7 +160,9 @@ def make_comparison():
     given = {part: [f"results/{part}/{name}.json" for name in REPOSITORIES] for part in ("downstream",)}
     given |= {"captions": [f"results/captions/wit/{name}.json" for name in REPOSITORIES], "published": []}
     run("tabulate_downstream", {"table": TABLES[1]}, given, models=[*REPOSITORIES])
-    given = dict(zip(("alignment", "downstream"), TABLES, strict=True))
+    given = {"scores": [f"results/performance/openwebtext/{name}.json" for name in REPOSITORIES]}
+    run("tabulate_performance", {"table": TABLES[2]}, given)
+    given = dict(zip(("alignment", "downstream", "performance"), TABLES, strict=True))
     labels = {name: {"label": name, "family": name, "parameters": 1} for name in models}
     drawn = {"dataset": "wit", "metric": "mutual_knn@5", "models": labels, "caption": "stand-ins"}
     for name, path in FIGURES.items():
@@ -173,6 +182,9 @@ def finished(tmp_path_factory):
     with contextlib.chdir(folder):
         (folder / "reference.tsv").write_text(PUBLISHED)
         fetch_pairs(root)
+        Path(TEXT).parent.mkdir(parents=True)
+        Path(TEXT).write_text(" ".join(text for text, *_ in standins.captions(PAIRS)))
+        write_record("fetch_hub_corpus", TEXT, row={"bytes": None})
         for name in REPOSITORIES:
             make_language(root, name)
         make_comparison()

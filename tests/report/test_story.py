@@ -13,6 +13,7 @@ from helpers.rules import variables
 from prh.alignment.best import alignment_table
 from prh.alignment.catalogue import parse_metric
 from prh.performance.correlation import correlate
+from prh.performance.published import MEANS
 from prh.report import story
 from prh.report.run import run_of
 from prh.tables import CORRELATION, SCORES, read_table, write_table
@@ -143,24 +144,34 @@ def test_steps_count_vision_models_whose_order_is_that_of_bits_per_byte(told):
         assert said in told("alignment_vs_performance", found).found
 
 
-def test_three_models_are_too_few_to_read_a_correlation_from(told):
-    found = run()
+def test_a_handful_of_models_are_too_few_to_read_a_correlation_from(told):
+    bits = {name: row[5] for name, row in LANGUAGE.items()} | {"embedder": 1.1}
+    found = run(bits=bits)
     r = found.correlation[found.correlation.vision_model.isin(["eye", "eye-2"])]
     text = told("alignment_vs_performance", found).limits
     low, high = sorted(r.correlation)
-    assert (
-        f"No correlation can be read from 3 language models (1 of them untrained): Pearson's r is {low:.2f} to {high:.2f}"
-        in text
-    )
+    said = f"No correlation can be read from 4 language models (1 of them untrained): Pearson's r is {low:.2f} to {high:.2f}"
+    assert said in text
     assert f"with intervals from {r.ci_low.min():.2f} to {r.ci_high.max():.2f}." in text
 
 
-@pytest.mark.parametrize(("bits", "count"), [({}, "0 language models"), ({"tiny": 1.0}, "1 language model")])
-def test_fewer_have_no_correlation(told, bits, count):
+@pytest.mark.parametrize(
+    ("bits", "said"),
+    [
+        ({}, "of 0 language models, too few for a correlation, which takes 4."),
+        ({"tiny": 1.0}, "of 1 language model, too few for a correlation, which takes 4."),
+        (
+            None,
+            "of 3 language models (1 of them untrained), too few for a correlation, which takes 4: even a perfect order of 3 "
+            "comes about by chance once in 6 times.",
+        ),
+    ],
+)
+def test_fewer_have_no_correlation(told, bits, said):
     text = told("alignment_vs_performance", run(bits=bits))
-    assert f"It has {count} with bits per byte: too few for a correlation" in text.limits
+    assert f"Bits per byte are {said}" in text.limits
     assert "Pearson" not in text.found + text.limits
-    assert ("bits per byte has" in text.found) == bool(bits)
+    assert ("bits per byte has" in text.found) == (bits != {})
 
 
 def test_of_many_models_the_correlation_is_said_and_only_the_ends_are_named(told):
@@ -263,18 +274,39 @@ def test_a_layer_after_the_last_is_all_of_them_together():
 
 
 def test_published_correlations_are_those_of_the_figure(told):
-    columns = ["panel", "model", "x_label", "x", "y", "source", "pearson", "ci_low", "ci_high"]
-    rows = [("figure 3", f"m{i}", "1 - bits per byte", i, 2.0 * i, "x", 0.9641, 0.1, 0.99) for i in range(4)]
-    rows += [("quiz", f"m{i}", "alignment", i, 2.0 * i, "x", 0.5, -0.25, 0.75) for i in range(3)]
-    rows += [("page", f"m{i}", "other bits", i, None, "x", None, None, None) for i in range(3)]
+    columns = ["panel", "model", "x_label", "y_label", "x", "y", "source", "pearson", "ci_low", "ci_high"]
+    rows = [
+        ("figure 3", f"m{i}", "1 - bits", "alignment", i, 2.0 * i, "x", 0.9641, 0.1, 0.99) for i in range(4)
+    ]
+    rows += [("quiz", f"m{i}", "alignment", "score", i, 2.0 * i, "x", 0.5, -0.25, 0.75) for i in range(3)]
+    rows += [("page", f"m{i}", "other bits", "alignment", i, None, "x", None, None, None) for i in range(3)]
     table = pd.DataFrame(rows, columns=columns)
     text = told("published_alignment", run(), table)
     assert text.found == (
         "Panel figure 3: Pearson's r = 0.964 [0.100, 0.990] over 4 language models. Panel quiz: Pearson's r = 0.500 "
         "[-0.250, 0.750] over 3 language models. The whole interval is above 0 in 1 of 2 panels."
     )
-    assert "Panel page: to the right other bits." in text.drawn
+    assert "Panel page: alignment over other bits." in text.drawn
     assert told("published_alignment", run(), table[table.panel == "page"]).found == ""
+
+
+def test_published_means_are_said_with_chance_at_both_ends_of_k(told):
+    rows = [
+        ("mutual_knn", k, quantity, value)
+        for k, values in ((10, (0.12, 0.01, 0.11)), (100, (0.26, 0.1, 0.17)), (1000, (0.98, 0.97, 0.01)))
+        for quantity, value in zip(MEANS, values, strict=True)
+    ]
+    rows += [("cknna_eq36", 10, "mean score", 0.5), ("cknna_eq36", 10, "mean null", 0.25)]
+    rows += [
+        ("cka", None, "mean score", 0.39),
+        ("cka", None, "mean null", 0.17),
+        ("unbiased_cka", None, "mean score", 0.31),
+    ]
+    table = pd.DataFrame(rows, columns=["metric", "k", "quantity", "value"]).astype({"k": "Int64"})
+    assert told("published_by_metric", run(), table).found == (
+        "mutual k-NN: at k = 10, 0.12 with 0.01 by chance, 0.11 left; at k = 1000, 0.98 with 0.97 by chance, 0.01 left. "
+        "CKNNA (follow-up, eq. 36): at k = 10, 0.50 with 0.25 by chance. CKA: 0.39 with 0.17 by chance."
+    )
 
 
 def test_the_papers_own_figures_are_told_at_its_scale(told):

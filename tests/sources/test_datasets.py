@@ -1,4 +1,5 @@
 import json
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,10 +7,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from prh.errors import InputError
 from prh.provenance import digest, tree_digests
 from prh.sources.datasets import COLUMNS, read_captions
 from prh.sources.folder import make
-from prh.sources.openmoji import qualifying_emoji, render
+from prh.sources.openmoji import KEYWORDS, caption_of, qualifying_emoji, read_keywords, render
 
 KNOWN = {
     "🥇": {"en": ":1st_place_medal:", "status": 2},
@@ -93,3 +95,49 @@ def test_unusual_captions_are_kept(pictures, tmp_path, caption, begin):
     (pictures / "captions.csv").write_bytes(begin + f"image,caption\np00.png,{caption}\n".encode())
     make_from(pictures, None, 0, tmp_path / "out")
     assert read_captions(tmp_path / "out").caption.tolist() == [caption]
+
+
+TABLE = {
+    "robot_face": {
+        "emoji": "🤖",
+        "aliases": ("robot_face", "robot", "8-bit", ":)", "XD", "metal\xa0man", "12:00", "AI"),
+    },
+    "frowning": {"emoji": "☹️", "aliases": ("sad",)},
+    "frowning_face": {"emoji": "☹️", "aliases": ("frowning_face", ":(")},
+}
+
+
+def wheel_of_keywords(path, text):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(KEYWORDS, text)
+    return path
+
+
+def test_keywords_are_words(tmp_path):
+    """No emoticon, no number; of two entries for one drawing the last counts; the selector is not part of a name."""
+    found = read_keywords(wheel_of_keywords(tmp_path / "a.whl", f'"""Aliases."""\nEMOJIS = {TABLE!r}\n'))
+    assert found == {"1F916": {"robot face", "robot", "metal man", "AI"}, "2639": {"frowning face"}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\n",
+        "EMOJIS = dict(a=1)\n",
+        "EMOJIS = {'a': 1}\n",
+        "EMOJIS = {'a': {}}\n",
+        "EMOJIS = (",
+        "x = 1\n",
+    ],
+)
+def test_keywords_that_are_no_table(tmp_path, text):
+    with pytest.raises(InputError, match=f"a.whl: {KEYWORDS} is not the table of keywords"):
+        read_keywords(wheel_of_keywords(tmp_path / "a.whl", text))
+
+
+def test_captions_of_names_and_keywords():
+    words = {"robot face", "robot", "metal man", "AI", "Robot-Face"}
+    assert caption_of("robot face", words, None) == "robot face"
+    assert caption_of("robot face", words, 0) == "A drawing of robot face."
+    assert caption_of("robot face", words, 2) == "A drawing of robot face. It is about AI, metal man."
+    assert caption_of("robot face", {"Robot-Face"}, 5) == "A drawing of robot face."

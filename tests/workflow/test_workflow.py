@@ -18,9 +18,9 @@ def test_the_whole_workflow_is_planned(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for rule, jobs in {
-        "fetch_package": 11,
+        "fetch_package": 18,
         "extract_vision_features": 6,
-        "score_language_model": 2,
+        "score_language_model": 3,
         "report": 1,
     }.items():
         assert any(line.split() == [rule, str(jobs)] for line in (done.stdout + done.stderr).splitlines()), (
@@ -71,7 +71,7 @@ def test_records_hold_what_is_there(small):
 
 def test_figures_and_report(small):
     (names,) = variables("DRAWN")
-    assert len(names) == 9
+    assert len(names) == 10
     for folder in ("figures", "figures/pictures"):
         for name in names:
             for ending in ("pdf", "png", "csv"):

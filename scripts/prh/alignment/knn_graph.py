@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 LOOKUP_LIMIT = 2**24  # n * n up to which edges are looked up in a dense table (64 MiB of int32)
+FEW = 32  # edges in a group up to which it is not worth a matrix product of its own
 CHUNK = 2**13  # shared edges multiplied at a time: small enough for the processor's cache
 
 
@@ -120,6 +121,14 @@ def sum_products(x: Tensor, y: Tensor, x_rows: Tensor, y_rows: Tensor) -> Tensor
 def grouped_products(x: Tensor, y: Tensor, x_rows: Tensor, y_rows: Tensor, groups: Tensor, n: int) -> Tensor:
     """As `sum_products`, for each of n groups of shared edges apart: (n, layers_x, layers_y)."""
     kind = _exact_type(x, y)
+    if (
+        len(groups) < FEW * n
+    ):  # a product for each group would be many small ones: each edge's own is added to its group
+        out = torch.zeros(n, x.shape[1], y.shape[1], dtype=kind, device=x.device)
+        for a, b, group in zip(*(part.split(CHUNK // 4) for part in (x_rows, y_rows, groups)), strict=True):
+            left, right = x.index_select(0, a).to(kind), y.index_select(0, b).to(kind)
+            out.index_add_(0, group, left.unsqueeze(2) * right.unsqueeze(1))
+        return out
     order = groups.argsort()
     counts = torch.bincount(groups, minlength=n).tolist()
     left = x.index_select(0, x_rows[order]).to(kind).split(counts)

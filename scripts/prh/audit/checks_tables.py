@@ -246,11 +246,13 @@ def _comparison(run, artifact):
     """This run's numbers beside the published ones."""
     table, params = read_table(run.path(artifact)), run.params(artifact)
     alignment = _alignment_of(run, artifact, across)
-    source = next(source for source in run.inputs(artifact) if run.kind(source) == "downstream table")
-    if alignment is None or not run.is_intact(source):
+    sources = {run.kind(source): source for source in run.inputs(artifact)}
+    tables = [sources[f"{name} table"] for name in ("performance", "downstream")]
+    if alignment is None or not all(map(run.is_intact, tables)):
         return
+    tables = [read_table(run.path(source)) for source in tables]
     published = table.drop(columns=["ours", "difference", "note"])
-    again = compare(published, alignment, read_table(run.path(source)), params["sets"], params["concatenate"])
+    again = compare(published, alignment, *tables, params["sets"], params["concatenate"])
     for column in ("ours", "difference"):
         wrong = table[~np.isclose(table[column], again[column], rtol=1e-9, equal_nan=True)]
         if len(wrong):
@@ -259,13 +261,38 @@ def _comparison(run, artifact):
 
 
 def _claim(run, artifact):
-    """Correlations that the points give."""
-    for panel, group in read_table(run.path(artifact)).groupby("panel", sort=False):
-        again = stats.pearsonr(group.x, group.y).statistic
-        if not np.allclose(group.pearson, again, atol=1e-9):
+    """Correlations that the points give; a source of each."""
+    table = read_table(run.path(artifact))
+    yield from _sources(table, ["panel", "model"])
+    for panel, group in table.groupby("panel", sort=False):
+        points = group.dropna(subset=["x", "y"])
+        again = stats.pearsonr(points.x, points.y).statistic if len(points) >= 3 else math.nan
+        if not np.allclose(group.pearson, again, atol=1e-9, equal_nan=True):
             yield f"Pearson of {panel} is {group.pearson.iloc[0]}, its points give {again}"
         if (group.ci_low > group.ci_high).any():
             yield f"the interval of {panel} is the wrong way round"
+
+
+def _means(run, artifact):
+    """Published means, of two decimals, that can be: none above its score, chance of mutual k-NN not below k / (n - 1)."""
+    table, pairs = read_table(run.path(artifact)), 1024
+    yield from _sources(table, ["quantity", "metric"])
+    if table.duplicated(["quantity", "metric", "k"]).any():
+        yield "a mean stands twice"
+    wide = table.drop_duplicates(["quantity", "metric", "k"])
+    for (metric, k), group in wide.groupby(["metric", "k"], dropna=False, sort=False):
+        value = group.set_index("quantity").value
+        above = value[value > value.get("mean score", math.nan) + 0.01]
+        if len(above):
+            yield f"{above.index[0]} of {metric}, k = {k}, {above.iloc[0]}, is above the score, {value['mean score']}"
+        if metric == "mutual_knn" and value.get("mean null", math.nan) < k / (pairs - 1) - 0.005:
+            yield f"mean null of {metric}, k = {k} is below chance"
+
+
+def _sources(table, naming):
+    """Published numbers without a source."""
+    for row in table[table.source.isna()].to_dict("records"):
+        yield f"no source of {', '.join(str(row[column]) for column in naming)}"
 
 
 # How a figure's numbers follow from its tables, by the word that its row in FIGURES has for it: they stand there, or ...
@@ -275,6 +302,7 @@ NUMBERS = {
     "sweep": _sweep,
     "comparison": _comparison,
     "claim": _claim,
+    "means": _means,
 }
 
 

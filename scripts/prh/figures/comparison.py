@@ -5,62 +5,82 @@ import math
 import pandas as pd
 
 from prh.alignment.catalogue import metric_name, parse_metric
-from prh.errors import InputError
 from prh.performance.correlation import correlate
 from prh.performance.downstream import CAPTIONS, OF_CAPTIONS
+from prh.performance.published import MEANS, ON_OPENWEBTEXT, WITH_UNNAMED
 
 # The vision model and metric of which most is published.
 VISION, METRIC = "vit_giant_patch14_dinov2.lvd142m", "mutual_knn@10"
 LANGUAGE = "1 - bits per byte (captions)"
-ALIGNMENT = "alignment with DINOv2 giant"
+ALIGNMENT, WITH_ANY = "alignment with DINOv2 giant", "alignment, vision model not stated"
+FIGURE_3, PROJECT_PAGE = "figure 3", "project page"
+BOTH = "; "  # between the source of x and that of y
 
 
 def claim(numbers, benchmarks, resamples, confidence, seed):
     """Published alignment with published performance: a row per panel and language model.
 
-    numbers, benchmarks: tables of config/published/. Columns: panel, model, x_label, x, y, source, and of the panel Pearson's r
-    with its percentile bootstrap interval over language models (pearson, ci_low, ci_high).
+    numbers, benchmarks: tables of config/published/. Columns: panel, model, x_label, y_label, x, y (missing where not published),
+    source, and of the panel Pearson's r with its percentile bootstrap interval over language models (pearson, ci_low, ci_high).
     """
     score = numbers[(numbers.quantity == "score") & (numbers.model_y == VISION) & (numbers.metric == METRIC)]
     score = score.set_index("model_x")
-    bits = numbers[numbers.quantity == CAPTIONS].set_index("model_x")
+    bits, on_page, with_unnamed = (
+        numbers[numbers.quantity == quantity].set_index("model_x")
+        for quantity in (CAPTIONS, ON_OPENWEBTEXT, WITH_UNNAMED)
+    )
+    bits = bits.assign(value=1 - bits.value)
+    panels = [(FIGURE_3, bits, score, LANGUAGE, ALIGNMENT)]
+    for measure, mine in benchmarks.groupby("measure", sort=False):
+        panels.append((measure, score, mine.set_index("model"), ALIGNMENT, f"{measure}, score"))
+    # Another performance, and perhaps another vision model: points that belong into none of the panels above.
+    panels.append((PROJECT_PAGE, on_page, with_unnamed.reindex(on_page.index), ON_OPENWEBTEXT, WITH_ANY))
     parts = []
-    for panel in ["figure 3", *dict.fromkeys(benchmarks.measure)]:
-        mine = benchmarks[benchmarks.measure == panel].set_index("model") if panel != "figure 3" else bits
-        models = [model for model in score.index if model in mine.index]
-        known, other = score.value[models].to_numpy(), mine.value[models].to_numpy()
-        x, y = (1 - other, known) if panel == "figure 3" else (known, other)
-        found = correlate(x, y, "pearson", resamples, confidence, seed)
-        sources = [f"{score.source[m]}; {mine.source[m]}" for m in models]
-        label = LANGUAGE if panel == "figure 3" else ALIGNMENT
-        part = {"panel": panel, "model": models, "x_label": label, "x": x, "y": y, "source": sources}
-        parts.append(
-            pd.DataFrame(part | {"pearson": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high})
-        )
+    for panel, x, y, x_label, y_label in panels:
+        models = [model for model in x.index if model in y.index]
+        part = pd.DataFrame({"panel": panel, "model": models, "x_label": x_label, "y_label": y_label})
+        part = part.assign(x=x.value[models].to_numpy(), y=y.value[models].to_numpy())
+        given = ((x.source[model], y.source[model]) for model in models)
+        part["source"] = [BOTH.join(dict.fromkeys(s for s in both if isinstance(s, str))) for both in given]
+        known = part.dropna()
+        found = correlate(known.x, known.y, "pearson", resamples, confidence, seed)
+        parts.append(part.assign(pearson=found.value, ci_low=found.ci_low, ci_high=found.ci_high))
     return pd.concat(parts, ignore_index=True)
 
 
-def compare(published, alignment, downstream, sets, concatenated):
+def means(numbers):
+    """Published means over model pairs, a row per quantity, metric and k: quantity, metric, k (missing for metrics without), value, source."""
+    table = numbers[numbers.quantity.isin(MEANS)]
+    parts = [parse_metric(name) for name in table.metric]
+    table = table.assign(metric=[m for m, _ in parts], k=pd.array([k for _, k in parts], dtype="Int64"))
+    return table[["quantity", "metric", "k", "value", "source"]].reset_index(drop=True)
+
+
+def compare(published, alignment, performance, downstream, sets, concatenated):
     """`published` with the columns `ours`, `difference` (ours minus published) and `note`.
 
-    published: quantity, model_x, model_y, metric (METRIC@K), value, source. model_x, model_y: a model, or set:NAME for
-    all of a set (`sets`: words by model, of the whole model table). alignment: as `best.across` gives it. Where this run
-    lacks the models or the metric, `ours` is missing and the note says why; it also says where an option was another one.
+    published: quantity, model_x, model_y, metric (METRIC@K), value, source, as `read_numbers` gives it. model_x, model_y: a model,
+    or set:NAME for all of a set (`sets`: words by model, of the whole model table). alignment: as `best.across` gives it;
+    performance, downstream: the tables. Where this run lacks the models or the metric, `ours` is missing and the note says why;
+    it also says where an option was another one. Rows that do not say which vision model they are of are left out.
     """
     rows = []
-    for row in published.itertuples(index=False):
-        ours, note = _ours(row, alignment, downstream, sets)
+    for row in published[published.quantity != WITH_UNNAMED].itertuples(index=False):
+        ours, note = _ours(row, alignment, performance, downstream, sets)
         if row.quantity == "score (concatenated)" and not concatenated:
             note = "published with the concatenation of all layers, which this run leaves out"
         rows.append({**row._asdict(), "ours": ours, "difference": ours - row.value, "note": note})
     return pd.DataFrame(rows)
 
 
-def _ours(row, alignment, downstream, sets):
-    """This run's value of a published row, and why there is none."""
-    if row.quantity in OF_CAPTIONS:
-        mine = downstream[(downstream.model == row.model_x) & (downstream.measure == row.quantity)]
-        return (float(mine.value.iloc[0]), "") if len(mine) else (math.nan, "not measured in this run")
+def _ours(row, alignment, performance, downstream, sets):
+    """This run's value of a published row, and why there is none, or what is not the same."""
+    if row.quantity in (*OF_CAPTIONS, ON_OPENWEBTEXT):
+        values = downstream[downstream.measure == row.quantity].set_index("model").value
+        if row.quantity == ON_OPENWEBTEXT:
+            values = 1 - performance[performance.corpus == "openwebtext"].set_index("model").bits_per_byte
+        ours = float(values.get(row.model_x, math.nan))
+        return ours, "" if ours == ours else "not measured in this run"
     wanted_x, wanted_y = (_members(name, sets) for name in (row.model_x, row.model_y))
     name = metric_name(*parse_metric(row.metric))
     mine = alignment[
@@ -75,12 +95,15 @@ def _ours(row, alignment, downstream, sets):
         "highest score": mine.score.max(),
         "language layer": float(mine.layer_x.iloc[0]),
         "vision layer": float(mine.layer_y.iloc[0]),
-        "mean null": mine.chance.fillna(mine.null_mean).mean(),
+        # Published is the null of the maximum over layer pairs, which chance is not: it stands in where nothing is calibrated.
+        "mean null": mine.null_mean.fillna(mine.chance).mean(skipna=False),
+        "mean calibrated score": mine.calibrated_score.mean(skipna=False),
     }
-    if row.quantity not in values:
-        raise InputError(f"published table: unknown quantity `{row.quantity}`; known: {', '.join(values)}")
     ours = float(values[row.quantity])
-    return ours, "" if ours == ours else "not calibrated in this run"
+    if ours != ours:
+        return ours, "not calibrated in this run"
+    by_chance = row.quantity == "mean null" and mine.null_mean.isna().any()
+    return ours, "k / (n - 1), since not calibrated in this run" if by_chance else ""
 
 
 def _members(name, sets):

