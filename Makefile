@@ -8,7 +8,7 @@ CORES ?= all
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
-.PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-all check benchmark pins clean
+.PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-default-run test-slow-rest test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
@@ -79,8 +79,14 @@ check: .venv/test
 test: check
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: .venv/test
-	$(BIN)/python -m pytest -m slow
+# In two parts, so that `make --jobs` has them side by side.
+test-slow: test-default-run test-slow-rest
+
+test-default-run: .venv/test
+	$(BIN)/python -m pytest -m slow tests/workflow/test_mini.py
+
+test-slow-rest: .venv/test
+	$(BIN)/python -m pytest -m slow --ignore=tests/workflow/test_mini.py
 
 test-all: test test-slow
 

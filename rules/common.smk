@@ -61,7 +61,7 @@ DATASETS = CONFIG["datasets"]
 CORPUS = CONFIG["performance"]["corpus"]
 METRICS_USED = SETUP.metrics("alignment")
 CALIBRATED = SETUP.metrics("calibration")
-METRIC, K = parse_metric(CONFIG["alignment"]["metrics"][0])
+METRIC, _ = parse_metric(CONFIG["alignment"]["metrics"][0])
 # How features become what is compared: the same wherever they are read.
 PREPARATION = {
     "clamp": CONFIG["alignment"]["clamp"],

@@ -5,15 +5,15 @@ START = 4  # seconds of a job that does next to nothing: it imports
 DOWNLOAD = 3e7  # bytes per second
 READY, LOAD = 1.5e7, 5e8  # parameters per second, of a model made ready and of one loaded
 MULTIPLY = 3e10 if CONFIG["device"] == "cpu" else 3e13  # multiplications per second
-CAPTION = 16  # tokens
-IMAGE = 196  # tokens at 224 pixels; a CNN's weights, too, are used at about so many places
+CAPTION = 12  # tokens
+IMAGE = 300  # tokens at 224 pixels; a CNN's weights, too, are used at about so many places
 
 
-def cost(rule, wildcards):
-    """Seconds that a job takes, about, and whether it downloads; of a rule that is not here, START."""
-    if rule in DOWNLOADS:
-        return 1 + DOWNLOADS[rule](wildcards) / DOWNLOAD, True
-    return START + (WORK[rule](wildcards) if rule in WORK else 0), False
+def cost(name, wildcards):
+    """Seconds that a job of the rule of this name takes, about, and whether it downloads; of one that is not here, START."""
+    if name in DOWNLOADS:
+        return 1 + DOWNLOADS[name](wildcards) / DOWNLOAD, True
+    return START + (WORK[name](wildcards) if name in WORK else 0), False
 
 
 def bytes_of_package(wildcards):
@@ -85,7 +85,7 @@ def compare(wildcards, pairs, ks, times):
     """The layers of a tile's pairs of models are compared, for each k, so many times; of features, kernels are made before."""
     n, neighbors = items(wildcards.dataset), METRICS[wildcards.metric].family == "neighbors"
     layers = sum(SETUP.models[x].layers * SETUP.models[y].layers for x, y in pairs)
-    values = sum(2 * n * (min(10 * k, n) if neighbors else n) for k in ks)
+    values = sum(2 * n * (min(4 * k, n) if neighbors else n) for k in ks)
     kernels = 0 if neighbors else len(ks) * all_with_all(wildcards, tile_models(wildcards))
     return kernels + values * layers * times / MULTIPLY
 

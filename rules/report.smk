@@ -1,6 +1,10 @@
 # What a run shows of itself: its story, a notebook, and its page, to look through in a browser.
 
 
+# The chapters of the tour whose figures are in the story.
+STORY_CHAPTERS = (MAIN, PAIRS, BESIDE_THE_PAPER)
+
+
 rule report:
     """Run the notebook on the tables and figures: an executed copy and a page."""
     input:
@@ -19,9 +23,11 @@ rule report:
     params:
         title=CONFIG["title"],
         dataset=DATASETS[0],
-        metric=METRIC,
-        k=K,
-        figures={n: FIGURES[n].title for n in DRAWN if FIGURES[n].chapter in (MAIN, PAIRS)},
+        data=SETUP.datasets[DATASETS[0]].label,
+        text=SETUP.corpora[CORPUS].label,
+        metric=CONFIG["alignment"]["metrics"][0],
+        models=labels,
+        figures={n: FIGURES[n].title for n in DRAWN if FIGURES[n].chapter in STORY_CHAPTERS},
         code=code("make_story"),
     message:
         "Running the notebook"
@@ -34,10 +40,12 @@ rule make_page:
     input:
         alignment="results/tables/alignment.csv",
         performance="results/tables/performance.csv",
+        correlation="results/tables/correlation.csv",
         datasets=all_shown("folder"),
         tiles=all_shown("tiles"),
         neighbors=all_shown("neighbors"),
         figures=all_shown("figures"),
+        numbers=all_shown("numbers"),
         template=local(str(BASE / "notebooks" / "page.html")),
     output:
         page="results/report/page.html",
@@ -50,6 +58,7 @@ rule make_page:
     params:
         title=CONFIG["title"],
         metric=CONFIG["alignment"]["metrics"][0],
+        text=SETUP.corpora[CORPUS].label,
         models=labels,
         shown=SHOWN,
         figures={name: figure.title for name, figure in FIGURES.items()},

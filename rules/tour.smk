@@ -47,8 +47,8 @@ def caption(wildcards):
 
 
 def labels(_wildcards):
-    """What figures need to know of the models: label, modality, family, size, init."""
-    columns = ("label", "modality", "family", "init", "parameters")
+    """What figures, story and page need to know of the models: label, modality, family, size, init, number of layers."""
+    columns = ("label", "modality", "family", "init", "parameters", "layers")
     found = {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in MODELS}
     for name, facts in found.items():
         if SETUP.models[name].size_name:
@@ -80,6 +80,7 @@ def shown(dataset):
         "tiles": [path for path in tiles(dataset, METRIC) if {*map(int, Path(path).stem.split("-"))} <= held],
         "neighbors": [f"results/neighbors/{dataset}/{model}.safetensors" for model in SHOWN],
         "figures": [f"figures/{folder}{name}.png" for name in DRAWN],
+        "numbers": [f"figures/{folder}{name}.csv" for name in DRAWN],
     }
 
 

@@ -19,10 +19,10 @@ with job(snakemake) as out:
         given.template,
         params.title,
         params.metric,
+        params.text,
         params.models,
         datasets,
-        given.alignment,
-        given.performance,
+        [given.alignment, given.performance, given.correlation],
         figures,
         params.figures,
     )

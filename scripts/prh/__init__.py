@@ -7,7 +7,7 @@ tables: the final tables: their columns, reading and writing
 alignment: metrics, neighbours, kernels, null calibration
 performance: how good the language models are: bits per byte, benchmarks, correlation with alignment
 figures: tables in, figures out; published numbers beside this run's
-report: the page of a run
+report: what a run's numbers say in words; its page
 audit: what every artifact should be, samples made again by plain definitions, the crate
 configuration: what a run is asked for, checked before any job starts; read by the rules only
 """

@@ -7,8 +7,10 @@ import platform
 import resource
 import sys
 import warnings
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from prh.errors import InputError
 
@@ -118,28 +120,44 @@ def code_files(script, library, modules=()):
             continue
         found[path] = path.read_bytes()
         todo += _library_imports(path, found[path], library)
-    counted = {
-        path: code for path, code in found.items() if path.name != "__init__.py" or _does_something(code)
-    }
+    counted = {path: code for path, code in found.items() if path.name != "__init__.py" or _source(code).acts}
     names = {path: path.relative_to(library.parent).as_posix() for path in counted if path != Path(script)}
     return {
         names.get(path, path.name): hashlib.sha256(code).hexdigest() for path, code in sorted(counted.items())
     }
 
 
+class _Source(NamedTuple):
+    """What a source text imports, as (level, module, names), and whether it holds more than a docstring."""
+
+    imports: tuple
+    acts: bool
+
+
+@cache  # many scripts share a module, and every start of Snakemake asks for all of them
+def _source(code):
+    tree, imports = ast.parse(code), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports += [(node.level, node.module, tuple(alias.name for alias in node.names))]
+    acts = any(
+        not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in tree.body
+    )
+    return _Source(tuple(imports), acts)
+
+
 def _library_imports(path, code, library):
     """Files of the package `library` that a source text imports, the packages that they lie in included."""
     package = path.parent.relative_to(library.parent).parts if path.is_relative_to(library) else ()
     files = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            files |= {file for alias in node.names for file in _module_files(alias.name, library)}
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) + 1 - node.level] if node.level else ()
-            module = ".".join([*above, *([node.module] if node.module else [])])
-            files |= {*_module_files(module, library)}
-            for alias in node.names:  # a module, or what the module defines
-                files |= {*_module_files(f"{module}.{alias.name}", library, defined=True)}
+    for level, name, defined in _source(code).imports:
+        above = package[: len(package) + 1 - level] if level else ()
+        module = ".".join([*above, *([name] if name else [])])
+        files |= {*_module_files(module, library)}
+        for thing in defined:  # a module, or what the module defines
+            files |= {*_module_files(f"{module}.{thing}", library, defined=True)}
     return sorted(files)
 
 
@@ -158,14 +176,6 @@ def _module_files(name, library, defined=False):
         raise InputError(f"{name}: no such module in {library}; correct the import")
     packages = [library.joinpath(*rest[:depth]) / "__init__.py" for depth in range(len(rest) + 1)]
     return [file for file in (*packages, stem.with_suffix(".py")) if file.is_file()]
-
-
-def _does_something(code):
-    """Whether a source text holds more than a docstring."""
-    return any(
-        not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        for node in ast.parse(code).body
-    )
 
 
 def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1):

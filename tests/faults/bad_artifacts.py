@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
-from helpers.jobs import DAMAGES, Job, Row, command, damage, put
+from helpers.jobs import DAMAGES, Job, Row, command, damage, halved, put
+from helpers.project import ROOT
 from prh import tables
 from prh.alignment.best import alignment_table
 from prh.alignment.neighbors import write_index
@@ -159,6 +160,12 @@ CORRELATE = Job(
     input={"alignment": "results/tables/alignment.csv", "performance": "results/tables/performance.csv"},
     datasets=["d"], resamples=10, confidence=0.95, seed=0,
 )  # fmt: skip
+STORY = Job(
+    "make_story",
+    output={"notebook": "results/report/story.ipynb", "page": "results/report/story.html"},
+    input={"notebook": str(ROOT / "notebooks" / "story.ipynb")},
+    title="a test", dataset="d", data="pictures", text="a text", metric="cka", models=MATRIX.params["models"], figures={},
+)  # fmt: skip
 
 
 def tiles():
@@ -187,13 +194,14 @@ def tiles():
 
 
 def final_tables():
-    """The tables of alignment and performance."""
+    """The tables of alignment and performance; no correlation."""
     tiles()
     Path("results/tables").mkdir(parents=True, exist_ok=True)
     made = alignment_table(pd.read_parquet(TILE), pd.read_parquet(CALIBRATED), TABULATE.params["modality"])
     tables.write_table(made, "results/tables/alignment.csv")
     facts = [{"model": "a", "corpus": "text", "bytes": 100, "tokens": 30, "bits_per_byte": 1.5}]
     tables.write_table(pd.DataFrame(facts), "results/tables/performance.csv")
+    tables.write_table(pd.DataFrame(columns=tables.CORRELATION), "results/tables/correlation.csv")
 
 
 def scores():
@@ -258,6 +266,8 @@ def results():
         for job in (MATRIX, CORRELATE):
             path = job.input["alignment"]
             yield Row(f"csv-{name}-{job.script}", [final_tables, damage(path, change)], job, (f"{path}: ", again))
+    path = "results/tables/alignment.csv"
+    yield Row("csv-halved-make_story", [final_tables, damage(path, halved)], STORY, (f"{path}: ", again))
     yield Row("tile-swapped", [tiles, lambda: shutil.copy(CALIBRATED, TILE)], TABULATE, (f"{TILE}: cannot be read (column `layer_x` is missing)", again))
     yield Row("tile-without-column", [tiles, without(TILE, "score")], TABULATE, (f"{TILE}: cannot be read (column `score` is missing)", again))
     yield Row("null-without-column", [tiles, without(CALIBRATED, "p_value")], TABULATE, (f"{CALIBRATED}: cannot be read (column `p_value` is missing)", again))

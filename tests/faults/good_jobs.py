@@ -33,8 +33,9 @@ PAGE = Job(
         "template": str(ROOT / "notebooks" / "page.html"),
         "alignment": "results/tables/alignment.csv",
         "performance": "results/tables/performance.csv",
+        "correlation": "results/tables/correlation.csv",
     },
-    title="a test", metric="cka", shown=["a", "v"], figures={"a": "a picture"},
+    title="a test", metric="cka", text="a text", shown=["a", "v"], figures={"a": "a picture"},
     models=artifacts.MATRIX.params["models"],
     datasets={
         "d": {

@@ -86,7 +86,7 @@ class Cluster:
             wait_until(Path(f"{munge}.socket").exists, "munged's socket")
             self._start("slurmctld", "-D")
             self._start("slurmd", "-D")
-            wait_until(lambda: self.run("sinfo", "-h", "-o", "%T").split() == ["idle"], "an idle node", 30)
+            wait_until(lambda: self.run("sinfo", "-h", "-o", "%T").split() == ["idle"], "an idle node", 120)
         except BaseException:
             self.__exit__()
             raise
@@ -104,7 +104,7 @@ class Cluster:
 
     def run(self, *command):
         """What one of SLURM's programs prints; nothing if it fails, as all do until the controller answers."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
         return done.stdout if done.returncode == 0 else ""
 
     def jobs(self):
@@ -129,7 +129,7 @@ class Cluster:
             self.daemons.append(subprocess.Popen(command, env=self.environment, stdout=log, stderr=log))
 
 
-def wait_until(condition, what, seconds=10):
+def wait_until(condition, what, seconds=60):
     """Wait until the condition holds; raises TimeoutError."""
     end = time.monotonic() + seconds
     while not condition():

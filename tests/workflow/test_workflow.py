@@ -80,7 +80,10 @@ def test_figures_and_report(small):
     assert "small test" in page
     assert "data:image/png" in page
     assert "too few" in page
-    for code_or_gap in ("pd.read_csv", "<td>NaN</td>"):
+    published = pd.read_csv(small / "figures/published_alignment.csv").dropna(subset="pearson")
+    for r in {f"r = {r:.3f}" for r in published.pearson}:
+        assert r in page
+    for code_or_gap in ("story.tell", "<td>NaN</td>"):
         assert code_or_gap not in page
 
 

@@ -9,6 +9,7 @@ much as the metric. SVCCA and Procrustes have no bootstrap interval, nor have ke
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -175,10 +176,18 @@ def _device(state: LayerState) -> torch.device:
 
 def _weights(n: int, count: int, seed: int) -> Iterator[np.ndarray]:
     """How often each sample is drawn: (n, <= BATCH) float64, `count` columns in all."""
-    generator = np.random.default_rng(seed)
+    drawn = _drawn(n, count, seed)
     for start in range(0, count, BATCH):
-        draws = generator.multinomial(n, np.full(n, 1 / n), size=min(BATCH, count - start))
-        yield draws.T.astype(float)
+        yield drawn[start : start + BATCH].T.astype(float)
+
+
+@lru_cache(maxsize=1)  # the same for every pair of models
+def _drawn(n: int, count: int, seed: int) -> np.ndarray:
+    """How often each of n samples is among n drawn with replacement, `count` times: (count, n) uint16."""
+    generator = np.random.default_rng(seed)
+    return np.stack(
+        [np.bincount(generator.integers(n, size=n), minlength=n).astype(np.uint16) for _ in range(count)]
+    )
 
 
 def _resampler(x: LayerState, y: LayerState):
@@ -191,7 +200,8 @@ def _resampler(x: LayerState, y: LayerState):
         return _cknna_resampler(x, y)
     if isinstance(x.data, Kernels):
         a, b = (square_matrix(state.data, 0).cpu().numpy() for state in (x, y))
-        return lambda w: _form(a * b, w) / np.sqrt(_form(a * a, w) * _form(b * b, w))
+        both, own_a, own_b = a * b, a * a, b * b
+        return lambda w: _form(both, w) / np.sqrt(_form(own_a, w) * _form(own_b, w))
     return None
 
 

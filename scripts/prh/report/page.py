@@ -14,6 +14,8 @@ from prh.alignment.best import named
 from prh.alignment.catalogue import METRICS, parse_metric
 from prh.alignment.neighbors import read_index
 from prh.errors import InputError
+from prh.report.run import run_of
+from prh.report.story import opening, tell
 from prh.tables import SCORES as LAYERS
 from prh.tables import read_parts, read_table
 
@@ -40,20 +42,26 @@ SCORES = [
 ]
 
 
-def make_page(template, title, metric, models, datasets, alignment, performance, figures, titles):
+def make_page(template, title, metric, text, models, datasets, tables, figures, titles):
     """The page as text.
 
     Parameters
     ----------
     template: the page with `DATA` where its data goes.
     metric: the main metric, METRIC@K, whose layers and neighbours are shown.
+    text: label of what bits per byte are of.
     models: per model, in order, at least label, modality and init.
     datasets: per data set, in order: label, folder, tiles (the main metric's), neighbors (model -> path).
-    alignment, performance: the final tables.
-    figures: paths of PNG files, per data set; titles: what each shows, by the file's stem.
+    tables: paths of the final tables of alignment, performance and correlation.
+    figures: paths of PNG files, each with its numbers beside it as CSV, per data set; titles: what each shows, by the
+        file's stem.
 
     """
-    table = read_table(alignment)
+    table, *others = map(read_table, tables)
+    runs = {
+        name: run_of(name, facts["label"], text, metric, models, table, *others)
+        for name, facts in datasets.items()
+    }
     listed = table if len(table) <= MOST_SCORES else table[table.metric == parse_metric(metric)[0]]
     data = {
         "title": title,
@@ -61,12 +69,13 @@ def make_page(template, title, metric, models, datasets, alignment, performance,
         "metrics": {name: METRICS[name].label for name in table.metric.unique()},
         "models": models,
         "scores": {"columns": SCORES, "rows": _rows(listed[SCORES])},
-        "performance": _rows(read_table(performance)[["model", "bits_per_byte"]]),
+        "told": opening(next(iter(runs.values()))),
         "figures": [
             {
                 "dataset": name,
                 "name": Path(path).stem,
                 "text": titles[Path(path).stem],
+                "told": tell(Path(path).stem, runs[name], Path(path).with_suffix(".csv")).paragraphs(),
                 "size": Image.open(path).size,  # the page then knows its layout before the pictures are there
                 "png": _image(path),
             }
@@ -75,10 +84,9 @@ def make_page(template, title, metric, models, datasets, alignment, performance,
         ],
         "datasets": [_dataset(name, facts, named(table, name), metric) for name, facts in datasets.items()],
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
-        "<", "\\u003c"
-    )
-    return Path(template).read_text(encoding="utf-8").replace(DATA, text)
+    packed = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    packed = packed.replace("<", "\\u003c")
+    return Path(template).read_text(encoding="utf-8").replace(DATA, packed)
 
 
 def _dataset(name, facts, table, metric):
@@ -110,6 +118,7 @@ def _dataset(name, facts, table, metric):
         "captions": captions.caption.tolist(),
         "thumbnails": _thumbnails([Path(facts["folder"]) / image for image in captions.image], size),
         "grids": grids,
+        "best": {f"{row.model_x}|{row.model_y}": [row.layer_x, row.layer_y] for row in best.itertuples()},
         "neighbors": near,
     }
 
