@@ -234,7 +234,7 @@ class Lines:
             return
 
         for inner in [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]:
-            self.calm = Calm(inner, lambda: planned(workflow, cost))
+            self.calm = Calm(inner, lambda: _begun(workflow, cost))
             logger.removeHandler(inner)
             logger.addHandler(self.calm)
 
@@ -257,3 +257,15 @@ class Lines:
         if self.calm is not None:
             self.calm.progress.close()
         print(*lines, sep="\n", file=sys.stderr)
+
+
+def _begun(workflow, cost):
+    """The plan of a run whose scheduler is at hand, see `planned`.
+
+    By default the scheduler begins at most 100 jobs a second, which nothing here comes near, and for this looks for jobs again
+    one second after each look: with each job that ends there is one more such look each second, in the end a fifth of a core.
+    """
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+    return planned(workflow, cost)

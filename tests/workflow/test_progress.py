@@ -6,6 +6,7 @@ import pty
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -209,3 +210,24 @@ def test_snakemakes_own_output_can_be_had(part):
     assert done.returncode == 0, done.stderr
     assert "Finished jobid" in done.stderr
     assert "of 1 rule" not in done.stderr
+
+
+def test_the_scheduler_is_not_woken_each_second_for_every_job_that_was_begun(tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        f"""
+import sys, threading
+sys.path.insert(0, {str(ROOT / "scripts")!r})
+from prh.progress import Lines
+LINES = Lines(workflow, logger, lambda name, wildcards: (1, False))
+rule all:
+    input: expand("{{i}}", i=range(6))
+rule one:
+    output: "{{i}}"
+    params: woken=lambda wildcards: sum(isinstance(t, threading.Timer) for t in threading.enumerate())
+    shell: "echo {{params.woken}} > {{output}}"
+"""
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [(tmp_path / str(i)).read_text().strip() for i in range(6)] == ["0"] * 6

@@ -3,8 +3,8 @@
 import itertools
 import math
 
-from prh.performance.correlation import FEWEST
 from prh.report.run import interval, many, span
+from prh.tables import FEWEST
 
 FEW = 6  # fewer points than these lie near a line too often by chance for a correlation to be read from them
 NAMED = 6  # of more models than these only the first and the last are named
