@@ -2,7 +2,7 @@
 
 import argparse
 import io
-import os
+import logging
 import sys
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -18,7 +18,7 @@ def run(folder, out, packages, samples, seed, partial):
     """Audit `folder`, write the tables to `out`, print what fails; returns one line if anything does, else None."""
     table = pd.read_csv(packages, sep="\t", index_col="package", dtype=str) if packages else pd.DataFrame()
     pinned = {row.Index: row for row in table.itertuples()}
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # else it reports heads that are not loaded
+    logging.getLogger("transformers").setLevel(logging.ERROR)  # else it reports heads that are not loaded
     with redirect_stderr(io.StringIO()):  # the bars of what loads weights
         findings = audit(folder, samples, seed, pinned)
     write_report(findings, out)
