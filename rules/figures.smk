@@ -130,17 +130,3 @@ for name, figure in FIGURES.items():
             f"Figure {{wildcards.folder}}{name}"
         script:
             "../scripts/plot_{params.figure}.py"  # the loop's own variable would be read when the job runs
-
-
-rule tables:
-    """The final tables."""
-    input:
-        expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation"]),
-
-
-rule figures:
-    """All figures."""
-    input:
-        expand(
-            "figures/{folder}{figure}.{ending}", folder=FOLDERS, figure=DRAWN, ending=["pdf", "png", "csv"]
-        ),
