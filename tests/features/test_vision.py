@@ -75,6 +75,19 @@ def test_features_keep_the_order_of_the_images(folder, tmp_path):
             torch.testing.assert_close(together[name][i], alone[name][0], rtol=1e-4, atol=1e-5)
 
 
+def test_on_a_processor_features_come_from_onnx_runtime_and_are_pytorch_s(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cnn, "paths_of", lambda dataset: sorted(dataset.glob("*.png")))
+    for i in range(5):
+        Image.fromarray(np.full((32, 32, 3), 40 * i, dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    torch_only = extract_features(cnn.load(ROW, folder), ROW, sorted(tmp_path.glob("*.png")), batch_size=2)
+    machine = SimpleNamespace(device="cpu", threads=1)
+    found, facts = cnn.features(ROW, folder, tmp_path, {"batch_images": 2}, machine)
+    assert list(found) == ["stage1", "stage2", "head"]
+    assert facts["runtime"] == "ONNX Runtime"
+    for name, values in torch_only.items():
+        torch.testing.assert_close(found[name], values, rtol=1e-4, atol=1e-5)
+
+
 def test_weights_that_do_not_fit(folder):
     save_file({"features.0.weight": torch.zeros(1)}, folder / "model.safetensors")
     with pytest.raises(InputError, match="weights do not fit mobilenet_v2"):

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from prh.errors import InputError, about
 from prh.features.images import extract_features, paths_of
+from prh.features.onnx_session import open_network
 from prh.sources.wheels import extract, members, read_member
 
 
@@ -59,16 +60,49 @@ def load(row, folder, device="cpu", threads=1):
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: weights do not fit {row.type} ({str(error).splitlines()[0]})") from None
-    model = model.eval().to(device, memory_format=torch.channels_last)
+    model = model.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
     return _cnn_layers(*CODE[row.type].stages(model), device)
 
 
 def features(row, folder, dataset, settings, machine):
     """Layers (n, d) by name, and what the feature file says of them; see `adapters`."""
-    layers_of = load(row, folder, machine.device)
+    layers_of, facts = (
+        load(row, folder, machine.device),
+        {"pooling": "global average after each stage and the head"},
+    )
+    if machine.device == "cpu":  # from the same weights, more than twice as fast as PyTorch on one thread
+        layers_of = open_network(_exported(layers_of, row.image_size), machine.threads, folder)
+        facts["runtime"] = "ONNX Runtime"
     with about(folder):
         layers = extract_features(layers_of, row, paths_of(dataset), settings["batch_images"])
-    return layers, {"pooling": "global average after each stage and the head"}
+    return layers, facts
+
+
+def _exported(layers_of, size):
+    """A function from images to layers as the bytes of an ONNX network, whose outputs are named as the layers are."""
+    images, network = torch.zeros(1, 3, size, size), io.BytesIO()
+    names = list(layers_of(images))
+    torch.onnx.export(
+        _Network(layers_of),
+        (images,),
+        network,
+        input_names=["images"],
+        output_names=names,
+        dynamic_axes={name: {0: "batch"} for name in ("images", *names)},
+        dynamo=False,  # the newer exporter needs another package, and ten times as long
+    )
+    return network.getvalue()
+
+
+class _Network(torch.nn.Module):
+    """What the exporter takes: a module with several outputs."""
+
+    def __init__(self, layers_of):
+        super().__init__()
+        self.layers_of = layers_of
+
+    def forward(self, images):
+        return tuple(self.layers_of(images).values())
 
 
 def _build(row, folder):

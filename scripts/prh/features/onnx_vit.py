@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import torch
-
 from prh.errors import InputError, about
 from prh.features.images import extract_features, paths_of
+from prh.features.onnx_session import open_network
 from prh.sources.wheels import join_members
 
 BLOCK = "/backbone/encoder/layer.{}/Add_1_output_0"  # a block's output, after its second residual sum
@@ -19,7 +18,12 @@ def make_ready(row, wheels, seed, folder):
 
 def load(row, folder, device="cpu", threads=1):
     """A function from images (b, 3, size, size) to block name -> class token (b, d), of a folder made by `make_ready`."""
-    return _onnx_layers(row, Path(folder) / "model.onnx", threads)
+    network = open_network(Path(folder) / "model.onnx", threads)
+
+    def layers_of(images):
+        return {f"block{i}": state[:, 0] for i, state in enumerate(network(images).values(), start=1)}
+
+    return layers_of
 
 
 def features(row, folder, dataset, settings, machine):
@@ -53,21 +57,3 @@ def _cut_onnx(row, wheels, path):
     extractor = onnx.utils.Extractor(model)
     inputs = [value.name for value in model.graph.input]
     onnx.save(extractor.extract_model(inputs, wanted), path)
-
-
-def _onnx_layers(row, path, threads):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises classes of its own that share no narrower base
-        raise InputError(f"{path}: not a readable ONNX model ({str(error).splitlines()[0]})") from None
-    outputs = [value.name for value in session.get_outputs()]
-
-    def layers_of(images):
-        states = session.run(outputs, {session.get_inputs()[0].name: images.numpy()})
-        return {f"block{i}": torch.from_numpy(state[:, 0]) for i, state in enumerate(states, start=1)}
-
-    return layers_of
