@@ -9,7 +9,7 @@ from torch import Tensor
 
 from prh.alignment.catalogue import METRICS, check_metric
 from prh.alignment.metrics import LayerState, layer_state, pair_scores
-from prh.alignment.neighbors import read_index
+from prh.alignment.neighbors import rank, read_index
 from prh.alignment.preprocess import prepare
 from prh.errors import about
 from prh.features.layers import read_features
@@ -76,17 +76,19 @@ def best_pair(scores: np.ndarray, mode: str = "robust") -> Alignment:
 def open_tile(params, files):
     """The models of a tile: each one's file and its layers as the tile's metric takes them, two mappings by model.
 
-    params: a rule's models, metric, clamp, concatenate, device; files: in the models' order, of neighbours or of features.
-    Layers are a neighbour table, or features clamped and normalised.
+    params: a rule's models, metric, k, clamp, concatenate, device; files: in the models' order, of neighbours or of
+    features. Layers are a neighbour table, or features clamped and normalised; of those, for CKNNA, the ranking for all k.
     """
-    paths = dict(zip(params.models, files, strict=True))
-    if METRICS[params.metric].family == "neighbors":
+    paths, family = dict(zip(params.models, files, strict=True)), METRICS[params.metric].family
+    if family == "neighbors":
         return paths, {model: read_index(path)[0] for model, path in paths.items()}
     layers = {}
     for model, path in paths.items():
         features = read_features(path)[0]
         with about(path):
             layers[model] = prepare(features, params.clamp, params.concatenate, params.device)
+            if family == "cknna":
+                layers[model] = [rank(layer, max(params.k)) for layer in layers[model]]
     return paths, layers
 
 

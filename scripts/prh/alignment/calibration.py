@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
@@ -18,9 +19,9 @@ from torch import Tensor
 
 from prh.alignment.align import best_pair
 from prh.alignment.cknna import hsic
-from prh.alignment.kernels import Kernels, square_matrix
+from prh.alignment.kernels import TOGETHER, Kernels, square_matrix
 from prh.alignment.knn_graph import KnnGraph
-from prh.alignment.metrics import METRICS, LayerState, pair_scores, sample_scores
+from prh.alignment.metrics import METRICS, LayerState, pair_scores, permuted_scores, sample_scores
 from prh.errors import InputError
 
 BATCH = 100  # bootstrap resamples at a time
@@ -77,11 +78,11 @@ def calibrate(
     scores = pair_scores(x, y).numpy()
     best = best_pair(scores)
     device = _device(y)
-    nulls = [pair_scores(x, y, order.to(device)).numpy() for order in orders] if per_pair else None
-    null = np.array([p.max() for p in nulls]) if per_pair else null_maxima(x, y, orders)[:, 0, 0]
+    nulls = permuted_scores(x, y, orders.to(device)).numpy() if per_pair else None
+    null = nulls.max(axis=(1, 2)) if per_pair else null_maxima(x, y, orders)[:, 0, 0]
     maximum = METRICS[x.metric].maximum
     summary = {key: float(value) for key, value in summarise(best.score, null, alpha, maximum).items()}
-    pairs = summarise(scores, np.stack(nulls), alpha, maximum) if per_pair else None
+    pairs = summarise(scores, nulls, alpha, maximum) if per_pair else None
     return Calibration(best.score, best.layer_x, best.layer_y, **summary, null=null, pairs=pairs)
 
 
@@ -94,11 +95,11 @@ def null_maxima(
     starts_x and starts_y. One permuted state serves all model pairs, which is what makes a grid cheap.
     orders: permutations (K, n), or an iterable of them.
     """
-    device, null = _device(y), []
-    for order in orders:
-        scores = pair_scores(x, y, order.to(device)).numpy()
-        null.append(np.maximum.reduceat(np.maximum.reduceat(scores, starts_x, axis=0), starts_y, axis=1))
-    return np.stack(null)
+    device, null, left = _device(y), [], iter(orders)
+    while some := list(islice(left, TOGETHER)):
+        scores = permuted_scores(x, y, torch.stack(some).to(device)).numpy()
+        null.append(np.maximum.reduceat(np.maximum.reduceat(scores, starts_x, axis=1), starts_y, axis=2))
+    return np.concatenate(null)
 
 
 def summarise(
@@ -175,10 +176,10 @@ def _device(state: LayerState) -> torch.device:
 
 
 def _weights(n: int, count: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each sample is drawn: (n, <= BATCH) float64, `count` columns in all."""
+    """How often each sample is drawn: (n, <= BATCH) float32, which is exact, `count` columns in all."""
     drawn = _drawn(n, count, seed)
     for start in range(0, count, BATCH):
-        yield drawn[start : start + BATCH].T.astype(float)
+        yield drawn[start : start + BATCH].T.astype(np.float32)
 
 
 @lru_cache(maxsize=1)  # the same for every pair of models
@@ -207,7 +208,7 @@ def _resampler(x: LayerState, y: LayerState):
 
 def _form(matrix, weights: np.ndarray) -> np.ndarray:
     """w' M w for each column w."""
-    return (weights * (matrix @ weights)).sum(axis=0)
+    return (weights * (matrix @ weights)).sum(axis=0, dtype=float)
 
 
 def _cknna_resampler(x: LayerState, y: LayerState):

@@ -15,16 +15,15 @@ import torch
 from torch import Tensor
 
 from prh.alignment.knn_graph import KnnGraph, add_mutual, grouped_products, make_graph, shared, sum_products
-from prh.alignment.neighbors import check_k, neighbors_and_similarities
+from prh.alignment.neighbors import Ranking
 
 
-def cknna_graph(layers: list[Tensor], k: int, variant: str) -> KnnGraph:
-    """The edges of the prepared layers (n, d_l) of one model, their kernel values, and the self-alignments.
+def cknna_graph(layers: list[Ranking], k: int, variant: str) -> KnnGraph:
+    """The edges of the ranked layers of one model, of each sample's first k, their kernel values, and the self-alignments.
 
     Tables: "in", "value", for the masked variants "both" (value where i and j are neighbours of each other), and
-    "own", (layers,) float64, each layer's alignment with itself. Raises InputError if n < k + 2.
+    "own", (layers,) float64, each layer's alignment with itself.
     """
-    check_k(k, len(layers[0]))
     tables = [_kernel_values(layer, k, variant) for layer in layers]
     ids = torch.stack([table[0] for table in tables])
     graph = make_graph(ids, {"value": torch.stack([table[1] for table in tables])})
@@ -70,9 +69,9 @@ def hsic(trace, totals, cross, back, n: int, variant: str):
     return (trace + totals / ((n - 1) * (n - 2)) - 2 * cross / (n - 2)) / (n * (n - 3))
 
 
-def _kernel_values(layer: Tensor, k: int, variant: str) -> tuple[Tensor, Tensor]:
+def _kernel_values(layer: Ranking, k: int, variant: str) -> tuple[Tensor, Tensor]:
     """The k neighbours of every sample and the kernel's values there, centred as the variant has it."""
-    ids, values, h = neighbors_and_similarities(layer, k)
+    ids, values, h = layer.ids[:, :k], layer.similarities[:, :k], layer.h
     if variant == "paper":
         return ids, values.double() - h.double().mean()
     if variant == "centred":
@@ -80,6 +79,7 @@ def _kernel_values(layer: Tensor, k: int, variant: str) -> tuple[Tensor, Tensor]
     values = values + (1 + h).unsqueeze(1)
     if variant == "code":
         return ids, values
-    own = torch.arange(len(layer), device=layer.device, dtype=ids.dtype).unsqueeze(1)
-    norms = layer.square().sum(dim=1, keepdim=True)
-    return torch.cat([own, ids[:, : k - 1]], dim=1), torch.cat([norms, values[:, : k - 1]], dim=1)
+    own = torch.arange(len(layer), device=ids.device, dtype=ids.dtype).unsqueeze(1)
+    return torch.cat([own, ids[:, : k - 1]], dim=1), torch.cat(
+        [layer.squares.unsqueeze(1), values[:, : k - 1]], dim=1
+    )

@@ -19,6 +19,7 @@ DENSE_LIMIT = (
     8192  # samples up to which n x n matrices are kept; above, linear kernels go by way of the features
 )
 CHUNK = 2**12  # matrix cells multiplied at a time in float32; the sums are added up in float64
+TOGETHER = 8  # permutations multiplied at a time: larger products, of less overhead
 LINEAR = ("linear", "unbiased")
 
 
@@ -78,17 +79,28 @@ def kernel_products(
 
     permutation: y's samples in another order, row r of the new y being row permutation[r] of the old one.
     """
+    if permutation is not None:
+        return permuted_products(x, y, permutation.unsqueeze(0))[0]
     if isinstance(x, Features):
-        return _feature_products(x, y, permutation)
+        return _feature_products(x, y, None)
     total = torch.zeros(len(x.vectors), len(y.vectors), dtype=torch.float64, device=x.vectors.device)
-    if permutation is None:
-        for a, b in zip(x.vectors.split(CHUNK, dim=1), y.vectors.split(CHUNK, dim=1), strict=True):
-            total += a @ b.T
-        return total
-    cells = _permuted_cells(permutation)
-    for a, columns in zip(x.vectors.split(CHUNK, dim=1), cells.split(CHUNK), strict=True):
-        total += a @ y.by_cell.index_select(0, columns)
+    for a, b in zip(x.vectors.split(CHUNK, dim=1), y.vectors.split(CHUNK, dim=1), strict=True):
+        total += a @ b.T
     return total
+
+
+def permuted_products(x: Kernels | Features, y: Kernels | Features, permutations: Tensor) -> Tensor:
+    """As `kernel_products`, for each of some permutations (p, n): (p, layers_x, layers_y) float64."""
+    if isinstance(x, Features):
+        return torch.stack([_feature_products(x, y, permutation) for permutation in permutations])
+    parts = []
+    for some in permutations.split(TOGETHER):
+        cells = torch.stack([_permuted_cells(permutation) for permutation in some], dim=1)
+        total = x.vectors.new_zeros(len(x.vectors), len(some) * len(y.vectors), dtype=torch.float64)
+        for a, places in zip(x.vectors.split(CHUNK, dim=1), cells.split(CHUNK), strict=True):
+            total += a @ y.by_cell.index_select(0, places.flatten()).view(len(places), -1)
+        parts.append(total.view(len(x.vectors), len(some), -1).transpose(0, 1))
+    return torch.cat(parts)
 
 
 def square_matrix(kernels: Kernels, layer: int) -> Tensor:

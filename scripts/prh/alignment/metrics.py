@@ -19,10 +19,10 @@ from torch import Tensor
 
 from prh.alignment.catalogue import METRICS, check_metric
 from prh.alignment.cknna import cknna_graph, cknna_products
-from prh.alignment.kernels import kernel_products, make_kernels
+from prh.alignment.kernels import kernel_products, make_kernels, permuted_products
 from prh.alignment.knn_graph import grouped_products, make_graph, shared, sum_products
 from prh.alignment.knn_order import edit_distances, longest_common
-from prh.alignment.neighbors import check_k, index_layers
+from prh.alignment.neighbors import Ranking, check_k, index_layers, rank
 from prh.alignment.preprocess import check_features, check_layers
 from prh.alignment.subspaces import procrustes_scores, procrustes_shapes, svcca_bases, svcca_scores
 from prh.errors import InputError
@@ -43,12 +43,13 @@ class LayerState:
 
 
 def layer_state(
-    metric: str, layers: Sequence[Tensor] | Tensor, k: int | None = None, mode: str = "robust"
+    metric: str, layers: Sequence[Tensor | Ranking] | Tensor, k: int | None = None, mode: str = "robust"
 ) -> LayerState:
     """What `metric` needs of one model.
 
     layers: the prepared layers, a sequence of (n, d_l) with rows L2-normalised; or, for metrics of the family
-        "neighbors", a neighbour table (layers, n, k_max) of which the first k columns are used.
+        "neighbors", a neighbour table (layers, n, k_max), and for those of "cknna" the layers ranked to k_max, of which
+        the first k are used.
     Raises InputError for bad requests (see `check_metric`), n < k + 2, k > k_max, and features where only a
     neighbour table was given.
     """
@@ -56,20 +57,22 @@ def layer_state(
     is_table = isinstance(layers, Tensor) and layers.ndim == 3 and not layers.is_floating_point()
     if is_table and spec.family != "neighbors":
         raise InputError(f"{metric} needs features: a neighbour table is not enough")
-    if not is_table:
+    is_ranked = not is_table and spec.family == "cknna" and all(isinstance(x, Ranking) for x in layers)
+    if not is_table and not is_ranked:
         check_layers(layers)
     n = layers.shape[1] if is_table else len(layers[0])
     if spec.needs_k:
         check_k(k, n)
     elif n < 4:
         raise InputError(f"{n} samples are too few for {metric}: at least 4 are needed")
-    if is_table and layers.shape[2] < k:
-        raise InputError(f"k = {k}, but the neighbour table holds only {layers.shape[2]} neighbours")
+    held = layers.shape[2] if is_table else layers[0].ids.shape[1] if is_ranked else math.inf
+    if held < (k or 0):
+        raise InputError(f"k = {k}, but the neighbour table holds only {held} neighbours")
     if spec.family == "neighbors":
         ids = layers[:, :, :k] if is_table else index_layers(layers, k)
         data = ids if spec.ordinal else make_graph(ids)
     elif spec.family == "cknna":
-        data = cknna_graph(list(layers), k, spec.variant)
+        data = cknna_graph(layers if is_ranked else [rank(layer, k) for layer in layers], k, spec.variant)
     elif spec.family == "kernel":
         data = make_kernels(list(layers), spec.kernel, spec.sigma)
         _check_squares(data.squares, metric)
@@ -86,9 +89,7 @@ def pair_scores(x: LayerState, y: LayerState, permutation: Tensor | None = None)
     permutation: (n,) int64, y's samples in another order: row r of the new y is row permutation[r] of the old.
     Raises InputError if the states are of different metrics, modes, k or n.
     """
-    for name in ("metric", "mode", "k", "n"):
-        if getattr(x, name) != getattr(y, name):
-            raise InputError(f"{name} differs: {getattr(x, name)!r} and {getattr(y, name)!r}")
+    _check_alike(x, y)
     family = METRICS[x.metric].family
     if family == "subspace":
         scores = (svcca_scores if x.metric == "svcca" else procrustes_scores)(x.data, y.data, permutation)
@@ -97,6 +98,14 @@ def pair_scores(x: LayerState, y: LayerState, permutation: Tensor | None = None)
             x, y, permutation
         )
     return scores.cpu()
+
+
+def permuted_scores(x: LayerState, y: LayerState, permutations: Tensor) -> Tensor:
+    """As `pair_scores`, for each of some permutations (p, n): (p, layers_x, layers_y) float64, on the CPU."""
+    if METRICS[x.metric].family != "kernel":
+        return torch.stack([pair_scores(x, y, permutation) for permutation in permutations])
+    _check_alike(x, y)
+    return _kernel_values(x, y, permuted_products(x.data, y.data, permutations)).cpu()
 
 
 def measure(
@@ -173,7 +182,11 @@ def _cknna_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> T
 
 
 def _kernel_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
-    cosines = kernel_products(x.data, y.data, permutation)
+    return _kernel_values(x, y, kernel_products(x.data, y.data, permutation))
+
+
+def _kernel_values(x: LayerState, y: LayerState, cosines: Tensor) -> Tensor:
+    """The cosines (..., layers_x, layers_y), or what the official code makes of them."""
     if x.mode == "robust":
         return cosines
     # The epsilon stands beside HSIC as the official code scales it: a bare trace, or the unbiased estimate.
@@ -188,6 +201,12 @@ def _normalised(products: Tensor, x_own: Tensor, y_own: Tensor, mode: str) -> Te
     if mode == "reference":
         return products / (squares.sqrt() + EPSILON)
     return torch.where(squares > 0, products / squares.sqrt().where(squares > 0, 1.0), 0.0)
+
+
+def _check_alike(x: LayerState, y: LayerState) -> None:
+    for name in ("metric", "mode", "k", "n"):
+        if getattr(x, name) != getattr(y, name):
+            raise InputError(f"{name} differs: {getattr(x, name)!r} and {getattr(y, name)!r}")
 
 
 def _check_squares(squares: Tensor, metric: str) -> None:

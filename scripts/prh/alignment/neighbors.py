@@ -8,6 +8,7 @@ block x block is ever held.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,23 @@ BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
 STRIP = 256  # rows per product of a symmetric matrix
 LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
 FORMAT = "prh-neighbors 1"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The k nearest neighbours of every row of a layer, nearest first, and by what they were ranked; see the module.
+
+    ids: (n, k) int32; similarities: their c_i . c_j + h_j, (n, k); h, and the rows' squared lengths: (n,).
+    """
+
+    ids: Tensor
+    similarities: Tensor
+    h: Tensor
+    squares: Tensor
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.ids)
 
 
 def check_k(k: int, n: int) -> None:
@@ -56,13 +74,14 @@ def nearest_neighbors(x: Tensor, k: int, block: int = BLOCK) -> Tensor:
     The row itself is excluded; of equally similar rows the one of lower index comes first. At most
     block x block similarities are held at a time. Raises InputError if n < k + 2.
     """
-    return neighbors_and_similarities(x, k, block)[0]
+    return rank(x, k, block).ids
 
 
-def neighbors_and_similarities(x: Tensor, k: int, block: int = BLOCK) -> tuple[Tensor, Tensor, Tensor]:
-    """As `nearest_neighbors`, (n, k) int32, with the neighbours' c_i . c_j + h_j, (n, k), and h, (n,); see the module."""
+def rank(x: Tensor, k: int, block: int = BLOCK) -> Ranking:
+    """As `nearest_neighbors`, with the similarities; what is ranked for a large k holds every smaller one."""
     check_k(k, len(x))
-    excess = x.square().sum(dim=1) - 1
+    squares = x.square().sum(dim=1)
+    excess = squares - 1
     x = centre(x)
     h = (excess.where(excess.abs() > LENGTH_ERROR, 0) - x.square().sum(dim=1)) / 2
     # One candidate more than asked for shows whether the last place is tied.
@@ -76,7 +95,7 @@ def neighbors_and_similarities(x: Tensor, k: int, block: int = BLOCK) -> tuple[T
         products = similarities[rows] if len(x) <= block else _rows_without_self(x, h, rows)
         ordered = products.sort(dim=1, descending=True, stable=True)
         values[rows], ids[rows] = ordered.values[:, : k + 1], ordered.indices[:, : k + 1]
-    return ids[:, :k].to(torch.int32), values[:, :k].contiguous(), h
+    return Ranking(ids[:, :k].to(torch.int32), values[:, :k].contiguous(), h, squares)
 
 
 def index_layers(layers: Sequence[Tensor], k: int, block: int = BLOCK) -> Tensor:

@@ -1,6 +1,7 @@
 """Metrics of whole feature spaces: SVCCA and Procrustes."""
 
 import torch
+from scipy.linalg import eigh
 from torch import Tensor
 
 COMPONENTS = 10  # singular vectors kept, and canonical components, as in the official code
@@ -65,6 +66,13 @@ def _leading(matrix: Tensor, count: int, exact: bool, seed: int) -> Tensor:
             return torch.svd_lowrank(matrix, q=count)[0]
     n, d = matrix.shape
     if n <= d:
-        return torch.linalg.eigh(matrix @ matrix.T).eigenvectors[:, -count:]
-    values, vectors = torch.linalg.eigh(matrix.T @ matrix)
-    return matrix @ (vectors[:, -count:] / values[-count:].clamp(min=1e-300).sqrt())
+        return _largest(matrix @ matrix.T, count)[1]
+    values, vectors = _largest(matrix.T @ matrix, count)
+    return matrix @ (vectors / values.clamp(min=1e-300).sqrt())
+
+
+def _largest(symmetric: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The largest eigenvalues, ascending, and their vectors. SciPy computes no others."""
+    last = len(symmetric) - 1
+    values, vectors = eigh(symmetric.cpu().numpy(), subset_by_index=[last - count + 1, last])
+    return torch.from_numpy(values).to(symmetric), torch.from_numpy(vectors).to(symmetric)
