@@ -7,6 +7,8 @@ CORES ?= all
 # Compiled modules are kept: without them every job starts much later.
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
+# pip itself first: the one that comes with Python may be much slower with so many packages.
+INSTALL := pip install --quiet --no-compile --disable-pip-version-check
 
 .PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-default-run test-slow-rest test-all check benchmark pins clean
 help:
@@ -28,16 +30,18 @@ help:
 .venv/run: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m $(INSTALL) $$(grep ^pip= requirements.txt)
+	$(BIN)/python -m $(INSTALL) -r requirements.txt
 	touch $@
 
 .venv/test: .venv/run requirements-test.txt
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-test.txt
+	$(BIN)/python -m $(INSTALL) -r requirements-test.txt
 	touch $@
 
 .venv-paper/run: requirements-paper.txt
 	test -x .venv-paper/bin/python || $(PYTHON) -m venv .venv-paper
-	.venv-paper/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-paper.txt
+	.venv-paper/bin/python -m $(INSTALL) $$(grep ^pip= requirements-paper.txt)
+	.venv-paper/bin/python -m $(INSTALL) -r requirements-paper.txt
 	touch $@
 
 reproduce: .venv/run

@@ -42,20 +42,6 @@ localrules:
     fetch_hub_corpus,
 
 
-rule tables:
-    """The final tables."""
-    input:
-        expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation"]),
-
-
-rule figures:
-    """All figures."""
-    input:
-        expand(
-            "figures/{folder}{figure}.{ending}", folder=FOLDERS, figure=DRAWN, ending=["pdf", "png", "csv"]
-        ),
-
-
 rule all:
     """Everything: tables, figures and the report."""
     default_target: True

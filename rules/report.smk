@@ -1,4 +1,18 @@
-# What a run shows of itself: its story, a notebook, and its page, to look through in a browser.
+# What a run shows: all tables, all figures, its story, a notebook, and its page, to look through in a browser.
+
+
+rule tables:
+    """The final tables."""
+    input:
+        expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation"]),
+
+
+rule figures:
+    """All figures."""
+    input:
+        expand(
+            "figures/{folder}{figure}.{ending}", folder=FOLDERS, figure=DRAWN, ending=["pdf", "png", "csv"]
+        ),
 
 
 # The chapters of the tour whose figures are in the story.
