@@ -10,6 +10,7 @@ sys.path.insert(0, str(BASE / "scripts"))
 from prh import configuration
 from prh.alignment.catalogue import METRICS, parse_metric
 from prh.errors import InputError, check_writable
+from prh.features import panel
 from prh.features.adapters import ADAPTERS, maker_of, module_of
 from prh.progress import Lines
 from prh.provenance import code_digest
@@ -58,6 +59,7 @@ SCORED = SETUP.scored()  # language models that have bits per byte
 MODELS = LANGUAGE + VISION
 POSITION = {name: i for i, name in enumerate(MODELS)}
 DATASETS = CONFIG["datasets"]
+TRANSFER, PANEL = CONFIG["transfer"], SETUP.panel  # figure 2, its vision models
 CORPUS = CONFIG["performance"]["corpus"]
 METRICS_USED = SETUP.metrics("alignment")
 CALIBRATED = SETUP.metrics("calibration")
@@ -77,8 +79,8 @@ def only(names):
 
 wildcard_constraints:
     package=only(SETUP.packages),
-    dataset=only(DATASETS),
-    model=only(MODELS),
+    dataset=only(SETUP.asked("datasets")),
+    model=only(dict.fromkeys(MODELS + PANEL)),
     corpus=CORPUS,
     metric=only(METRICS_USED),
     tile=r"\d+-\d+",
@@ -91,7 +93,7 @@ ROWS = {
     "corpora": ("corpus", source_of_corpus),
 }
 # Columns of the model table that say what a job needs and not what it computes: a change of theirs re-runs nothing.
-NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "gated")
+NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated")
 # Columns for rows of the hub: left out of other rows, whose results are then what they were without them.
 FOR_THE_HUB = ("repo", "mirror", "caption_index", "dtype", "quantisation", "files", "tokens", "tokenizer")
 

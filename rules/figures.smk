@@ -99,6 +99,22 @@ FIGURES = {
         drawn=bool(CONFIG["figures"]["published"]),
         numbers="comparison",
     ),
+    "vision_convergence": Figure(
+        PAIRS,
+        "Vision models with each other, by what they solve (figure 2)",
+        {name: f"results/tables/{name}.csv" for name in ("convergence", "vision_pairs", "competence")},
+        {"caption": CAPTION_OF_PANEL, "models": RELATED},
+        drawn=bool(TRANSFER),
+        numbers="convergence",
+    ),
+    "vision_map": Figure(
+        PAIRS,
+        "A map of the vision models (figure 2)",
+        {name: f"results/tables/{name}.csv" for name in ("vision_map", "competence")},
+        {"caption": CAPTION_OF_PANEL, "models": RELATED, "how": TRANSFER and TRANSFER["map"]},
+        drawn=bool(TRANSFER),
+        numbers="map",
+    ),
 }
 DRAWN = [name for name, figure in FIGURES.items() if figure.drawn]
 

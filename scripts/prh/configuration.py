@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from prh.alignment.catalogue import check_metric, parse_metric
 from prh.errors import InputError
+from prh.features import panel
 from prh.features.adapters import ADAPTERS
 from prh.sources.registry import DATASETS
 
@@ -40,17 +41,38 @@ class Configuration:
         """Names of the chosen models, in the config's order, optionally of one modality."""
         return [name for name in self.config["models"] if modality in (None, self.models[name].modality)]
 
+    @property
+    def panel(self):
+        """Names of the vision models of figure 2, in the config's order; none if it is off."""
+        transfer = self.config["transfer"]
+        return transfer["models"] if transfer else []
+
+    @property
+    def small(self):
+        """Those of the panel that come in packages and are in no other figure: one job makes them all ready, another runs them."""
+        return [n for n in self.panel if n not in self.config["models"] and not self.models[n].repo]
+
+    def asked(self, table):
+        """Names asked of a table, by the config's first keys and by figure 2; of models, but the small ones of its panel."""
+        transfer, names = self.config["transfer"], [*self.config[table]]
+        if table == "models":
+            names += [name for name in self.panel if name not in self.small]
+        elif transfer:
+            names += [transfer["images"], *transfer["tasks"]]
+        return list(dict.fromkeys(names))
+
     def scored(self):
         """Names of the chosen models that have bits per byte."""
         return [name for name in self.chosen() if ADAPTERS[self.models[name].type].scored]
 
     def run_in(self, environment):
-        """Names of the chosen models that run in an environment, by their adapters."""
-        return [name for name in self.chosen() if ADAPTERS[self.models[name].type].environment == environment]
+        """Names of the models asked for that run in an environment, by their adapters."""
+        names = self.asked("models")
+        return [name for name in names if ADAPTERS[self.models[name].type].environment == environment]
 
     def from_hub(self, table, hub=True):
         """Names chosen of a table whose rows do, or do not, have a repository on the hub."""
-        names = [self.config["performance"]["corpus"]] if table == "corpora" else self.config[table]
+        names = [self.config["performance"]["corpus"]] if table == "corpora" else self.asked(table)
         return [name for name in names if bool(getattr(self, table)[name].repo) is hub]
 
     def made_by(self, maker):
@@ -65,7 +87,7 @@ class Configuration:
         """Per package, the chosen data sets, models and text that come out of it."""
         found = {name: [] for name in self.packages}
         for table in ("datasets", "models", "corpora"):
-            for name in self.from_hub(table, hub=False):
+            for name in [*self.from_hub(table, hub=False), *(self.small if table == "models" else [])]:
                 for package in packages_of(getattr(self, table)[name], self.packages):
                     found[package].append(name)
         return found
@@ -116,7 +138,14 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     for name in TABLES:
         path = config["tables"][name]
         tables[name] = read_table(find(path), _schema(schemas, name), path)
-    config["models"] = _with_sets_expanded(config["models"], tables["models"], source)
+    config["models"] = _with_sets_expanded(config["models"], tables["models"], f"{source}: key `models`")
+    if config["transfer"] and config["transfer"]["images"] is None:
+        config["transfer"] = None  # off, as without the section
+    if config["transfer"]:
+        names = config["transfer"]["models"]
+        where = f"{source}: key `transfer.models`"
+        config["transfer"]["models"] = _with_sets_expanded(names, tables["models"], where)
+        panel.check(config, tables["models"], tables["datasets"], source)
     configuration = Configuration(config=config, **tables)
     _check_kinds(configuration)
     _check_names(configuration, source)
@@ -198,7 +227,7 @@ def _as_yaml(value, given, nested=False):
     return found if found is None or isinstance(found, bool | int | float) else value
 
 
-def _with_sets_expanded(names, rows, source):
+def _with_sets_expanded(names, rows, where):
     """The config's model names, `set:NAME` replaced by the rows that have NAME in their column `sets`."""
     found = []
     for name in names:
@@ -206,7 +235,7 @@ def _with_sets_expanded(names, rows, source):
         if name.startswith("set:") and not members:
             known = sorted({word for row in rows.values() for word in row.sets.split()})
             raise InputError(
-                f"{source}: key `models`: no row of the model table is in `{name}`; sets there: "
+                f"{where}: no row of the model table is in `{name}`; sets there: "
                 f"{', '.join(known) or 'none'}"
             )
         found += members if name.startswith("set:") else [name]
@@ -225,7 +254,7 @@ def _with_defaults(schema, value):
     for key, sub in schema.get("properties", {}).items():
         if key not in filled and "default" in sub:
             filled[key] = sub["default"]
-        if sub.get("type") == "object" and isinstance(filled.get(key), dict):
+        if "object" in sub.get("type", "") and isinstance(filled.get(key), dict):
             filled[key] = _with_defaults(sub, filled[key])
     return filled
 
@@ -313,7 +342,7 @@ def _check_names(configuration, source):
                 f"{source}: key `{key}`: `{name}` is not in {tables[table]}, which has: {', '.join(rows)}"
             )
         packages_of(rows[name], configuration.packages, tables[table])
-    for name in config["models"]:
+    for name in [*config["models"], *configuration.panel]:
         word = configuration.models[name].must_accept
         if word and word not in config["accepted_licences"]:
             raise InputError(

@@ -18,12 +18,35 @@ CORRELATION = [
 ]
 FEWEST = 4  # models in a correlation: even a perfect order of three comes about by chance once in six times
 DOWNSTREAM = ["model", "measure", "shots", "value", "stderr", "documents", "version", "source"]
+# Figure 2: what probes give each item; scores on tasks; what each model solves; pairs of models; agreement over competence; the map.
+PREDICTIONS = ["model", "task", "item", "part", "penalty", "label", "predicted"]
+TRANSFER = [
+    *("task", "model", "items", "classes", "score", "ci_low", "ci_high", "null_high", "of_best", "solved"),
+]
+COMPETENCE = [
+    *("model", "tasks", "solved", "share", "share_low", "share_high", "share_null"),
+    *("mean_score", "mean_low", "mean_high", "mean_null"),
+]
+VISION_PAIRS = [
+    *("dataset", "metric", "k", "model_x", "model_y", "relation", "score", "chance"),
+    *("ci_low", "ci_high", "null_mean", "tau", "p_value"),
+]
+CONVERGENCE = [
+    *("quantity", "competence", "of", "low", "high", "models", "pairs", "value", "error", "ci_low", "ci_high"),
+    *("null_mean", "null_low", "null_high", "p_value"),
+]
+VISION_MAP = ["model", "x", "y", "agreement", "agreement_null"]
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
     "performance": PERFORMANCE,
     "correlation": CORRELATION,
     "downstream": DOWNSTREAM,
+    "transfer": TRANSFER,
+    "competence": COMPETENCE,
+    "vision_pairs": VISION_PAIRS,
+    "convergence": CONVERGENCE,
+    "vision_map": VISION_MAP,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]

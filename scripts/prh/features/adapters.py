@@ -49,6 +49,12 @@ ADAPTERS = {
     ),
     "mobilenet_v2": Adapter("vision", "cnn", "vision", IMAGES, "pixels", needs=PIXELS),
     "onnx_vit": Adapter("vision", "onnx_vit", "vision", IMAGES, "pixels", needs=PIXELS),
+    "onnx_cnn": Adapter(
+        "vision", "onnx_cnn", "vision", IMAGES, "pixels", needs=("architecture", "weights", *PIXELS)
+    ),
+    "small_cnn": Adapter(
+        "vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)
+    ),
     "timm_vit": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
 }
 

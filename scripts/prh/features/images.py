@@ -1,5 +1,7 @@
 """Images through a vision model that takes pixels: preprocessing and batches, the same for every such adapter."""
 
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,20 @@ from prh.sources.datasets import read_captions
 from prh.sources.images import open_image
 
 
+_opened = open_image
+
+
+@contextmanager
+def decoded_once():
+    """Within it an image file is decoded once, for all models that see it, and kept in memory."""
+    global _opened
+    _opened = cache(open_image)
+    try:
+        yield
+    finally:
+        _opened = open_image
+
+
 def paths_of(dataset):
     """Where the images of a data set lie, in the order of its pairs."""
     return [Path(dataset) / image for image in read_captions(dataset).image]
@@ -22,7 +38,7 @@ def extract_features(layers_of, row, paths, batch_size):
     collector = LayerCollector(len(paths))
     batches = [range(i, min(i + batch_size, len(paths))) for i in range(0, len(paths), batch_size)]
     for positions in progress(batches, "extracting", unit="batch"):
-        images = torch.stack([preprocess(open_image(paths[i]), row) for i in positions])
+        images = torch.stack([preprocess(_opened(paths[i]), row) for i in positions])
         with torch.inference_mode():
             collector.add(list(positions), layers_of(images))
     return collector.finished()

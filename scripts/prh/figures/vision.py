@@ -1,0 +1,104 @@
+"""Figure 2 of the paper: agreement of vision models with each other, over what they are good for, and on a map."""
+
+from textwrap import shorten
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.lines import Line2D
+
+from prh.features.panel import DIFFERENT, SAME_FAMILY, SAME_TRAINING, SAME_WEIGHTS
+from prh.figures.style import MARKERS, STYLE, metric_label
+from prh.performance.transfer import ALL, APART, MEAN, SHARE
+
+RELATIONS = {SAME_TRAINING: "#b5367a", SAME_FAMILY: "#f0a030", DIFFERENT: "#31688e"}
+OF = {ALL: {"color": "0.15", "marker": "o"}, APART: {"color": RELATIONS[DIFFERENT], "marker": "s"}}
+
+
+def convergence_numbers(convergence, pairs, competence):
+    """The numbers that `vision_convergence` draws: the rows of the table CONVERGENCE, and each pair with the lower share that its two
+    models solve."""
+    share = competence.set_index("model").share
+    drawn = pairs[pairs.relation != SAME_WEIGHTS].drop(columns=["null_mean", "tau", "p_value"])
+    lower = np.minimum(drawn.model_x.map(share), drawn.model_y.map(share))
+    drawn = drawn.assign(quantity="pair", value=drawn.score, lower_share=lower).drop(columns="score")
+    return pd.concat([convergence, drawn], ignore_index=True)
+
+
+def vision_convergence(numbers, caption):
+    """Mean agreement in bins of competence, by two measures of it, and all pairs; numbers: see `convergence_numbers`."""
+    pairs = numbers[numbers.quantity == "pair"]
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 3, figsize=(11.5, 4), sharey=True, width_ratios=[1, 1, 1.2])
+        for axis, measure in zip(axes, (SHARE, MEAN), strict=False):
+            _bins(axis, numbers[numbers.competence == measure], measure)
+        for relation, colour in RELATIONS.items():
+            mine = pairs[pairs.relation == relation]
+            axes[2].vlines(mine.lower_share, mine.ci_low, mine.ci_high, color=colour, alpha=0.25, linewidth=1)
+            axes[2].plot(mine.lower_share, mine.value, "o", color=colour, markersize=3.5, label=relation)
+        axes[2].set(title="every pair of models", xlabel=f"{SHARE} by the weaker of the two", xlim=(-0.03, 1.03))
+        axes[2].legend(title="the two have", fontsize=7.5, title_fontsize=7.5, loc="upper left")
+        for axis in axes:
+            axis.axhline(pairs.chance.iloc[0], color="0.3", linestyle=":", linewidth=1)
+        axes[0].set_ylabel(f"alignment ({metric_label(f'mutual_knn@{int(pairs.k.iloc[0])}')})")
+        axes[0].set_ylim(0, None)
+        figure.supxlabel(caption, fontsize=7.5, color="0.35")
+    return figure
+
+
+def _bins(axis, table, measure):
+    """One measure of competence: per bin the mean of all pairs and of those of different families, with intervals and nulls."""
+    top = table[table.quantity == "mean alignment"]
+    width, said = top.high.iloc[0] - top.low.iloc[0], []
+    for (of, style), shift in zip(OF.items(), (-0.12, 0.12), strict=True):
+        mine = top[(top.of == of) & (top.pairs > 0)]
+        place = (mine.low + mine.high) / 2 + shift * width
+        axis.bar(
+            place, mine.null_high - mine.null_low, 0.2 * width, mine.null_low, color=style["color"], alpha=0.12
+        )
+        error = np.stack([mine.value - mine.ci_low, mine.ci_high - mine.value])
+        axis.errorbar(place, mine.value, error, fmt=style["marker"], color=style["color"], markersize=5, label=of)
+        trend = table[(table.of == of) & (table.quantity == "Spearman")].iloc[0]
+        said.append(f"{of}: ρ = {trend.value:.2f} ({trend.ci_low:.2f} to {trend.ci_high:.2f}), p = {trend.p_value:.2g}")
+    for row in top[top.of == ALL].itertuples():
+        apart = top[(top.of == APART) & (top.low == row.low)].pairs.iloc[0]
+        text = f"{row.models} models\n{row.pairs}, {apart} pairs"
+        axis.annotate(
+            text, ((row.low + row.high) / 2, 0.01), xycoords=("data", "axes fraction"),
+            ha="center", va="bottom", fontsize=5.5, color="0.35",
+        )  # fmt: skip
+    axis.set(title="\n".join(said), xlabel=measure, xlim=(top.low.min(), top.high.max()))
+    axis.title.set_fontsize(7.5)
+    axis.set_xticks([*top.low.unique(), top.high.max()], [f"{edge:.2f}" for edge in [*top.low.unique(), top.high.max()]])
+    axis.legend(fontsize=7.5, loc="upper left")
+
+
+def vision_map(numbers, caption, how):
+    """Models on a map: colour, the share of tasks solved; marker, what trained them. numbers: columns label, training, share, x, y,
+    agreement, agreement_null."""
+    kinds = list(dict.fromkeys(numbers.training))
+    marker = {kind: MARKERS[i % len(MARKERS)] for i, kind in enumerate(kinds)}
+    with mpl.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(7.4, 5.4))
+        for row in numbers.itertuples():
+            drawn = axis.scatter(
+                row.x, row.y, c=[row.share], vmin=0, vmax=1, cmap="viridis", marker=marker[row.training],
+                s=60, edgecolor="0.3", linewidth=0.6,
+            )  # fmt: skip
+            axis.annotate(
+                shorten(row.label, 44), (row.x, row.y), xytext=(5, 4), textcoords="offset points", fontsize=5.5, color="0.35"
+            )
+        handles = [
+            Line2D([], [], label=kind, color="0.4", marker=marker[kind], linestyle="", markersize=6) for kind in kinds
+        ]
+        figure.legend(handles=handles, loc="outside right upper", fontsize=7.5, title="trained by", title_fontsize=7.5)
+        figure.colorbar(drawn, ax=axis, label=SHARE, shrink=0.6, anchor=(0, 0))
+        found = numbers.iloc[0]
+        axis.set(aspect="equal", xticks=[], yticks=[])
+        axis.set_title(
+            f"{how} of -log(alignment): distances on the map follow it with ρ = {found.agreement:.2f}; "
+            f"permuted ones with up to {found.agreement_null:.2f}", fontsize=7.5,
+        )  # fmt: skip
+        figure.supxlabel(caption, fontsize=7.5, color="0.35")
+    return figure
