@@ -7,5 +7,7 @@ from prh.tables import read_table
 
 with job(snakemake) as out:
     given = snakemake.input
-    numbers = convergence_numbers(*(read_table(given[name]) for name in ("convergence", "vision_pairs", "competence")))
+    numbers = convergence_numbers(
+        *(read_table(given[name]) for name in ("convergence", "vision_pairs", "competence"))
+    )
     save(vision_convergence(numbers, snakemake.params.caption), numbers, out)

@@ -10,8 +10,22 @@ HOW = {"mds": "metric MDS", "umap": "UMAP"}
 with job(snakemake) as out:
     params = snakemake.params
     table = read_table(snakemake.input.vision_map).merge(read_table(snakemake.input.competence), on="model")
-    facts = {column: table.model.map({m: f[column] for m, f in params.models.items()}) for column in ("label", "training")}
+    facts = {
+        column: table.model.map({m: f[column] for m, f in params.models.items()})
+        for column in ("label", "training")
+    }
     numbers = table.assign(**facts)[
-        ["model", "label", "training", "share", "share_low", "share_high", "x", "y", "agreement", "agreement_null"]
+        [
+            "model",
+            "label",
+            "training",
+            "share",
+            "share_low",
+            "share_high",
+            "x",
+            "y",
+            "agreement",
+            "agreement_null",
+        ]
     ]
     save(vision_map(numbers, params.caption, HOW[params.how]), numbers, out)

@@ -7,7 +7,7 @@ from prh.errors import about
 from prh.features.layers import read_features
 from prh.job import job, progress, use_threads
 from prh.performance.probes import held_out
-from prh.performance.tasks import halves, tasks_by_items
+from prh.performance.tasks import coded, halves
 from prh.tables import PREDICTIONS, read_parts
 
 with job(snakemake) as out:
@@ -17,17 +17,16 @@ with job(snakemake) as out:
     items = halves(len(labels), params.seed)[1] if params.shared else np.arange(len(labels))
     parts = np.random.default_rng(params.seed).permutation(len(labels)) % params.folds
     with about(given.labels):
-        groups = tasks_by_items(labels, items, params.fewest)
+        items, codes, names = coded(labels, items, params.fewest)
     tables = []
-    for model, path in progress(list(zip(params.models, given.features, strict=True)), "probing", unit="model"):
+    for model, path in progress(
+        list(zip(params.models, given.features, strict=True)), "probing", unit="model"
+    ):
         last = read_features(path)[0][-1]
-        for rows, tasks in groups:
-            codes = np.stack([numbers for _, numbers in tasks.values()], axis=1)
-            with about(path):
-                classes, penalties = held_out(last[rows], codes, parts[rows], params.penalties, params.device)
-            for place, (task, (names, _)) in enumerate(tasks.items()):
-                of_items = {"item": rows, "part": parts[rows], "penalty": penalties[:, place]}
-                said = {"label": np.array(names)[codes[:, place]], "predicted": np.array(names)[classes[:, place]]}
-                tables.append(pd.DataFrame({"model": model, "task": task, **of_items, **said}))
-    found = pd.concat(tables, ignore_index=True)[PREDICTIONS]
-    found.to_parquet(out.predictions, index=False)
+        with about(path):
+            found, penalties = held_out(last[items], codes, parts[items], params.penalties, params.device)
+        for i, (task, known) in enumerate(names.items()):
+            of_items = {"item": items, "part": parts[items], "penalty": penalties[:, i]}
+            of_items |= {"label": np.array(known)[codes[:, i]], "predicted": np.array(known)[found[:, i]]}
+            tables.append(pd.DataFrame({"model": model, "task": task, **of_items}))
+    pd.concat(tables, ignore_index=True)[PREDICTIONS].to_parquet(out.predictions, index=False)

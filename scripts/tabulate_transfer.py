@@ -23,8 +23,16 @@ with job(snakemake) as out:
         dict(zip(models, last, strict=True)), params.k, params.clamp, *sizes[:2],
         params.permutations, params.alpha, params.seed, params.device,
     )  # fmt: skip
-    facts = {"dataset": params.dataset, "metric": METRIC, "k": params.k, "chance": params.k / (len(last[0]) - 1)}
-    related = [relation(params.models[x], params.models[y]) for x, y in zip(pairs.model_x, pairs.model_y, strict=True)]
+    facts = {
+        "dataset": params.dataset,
+        "metric": METRIC,
+        "k": params.k,
+        "chance": params.k / (len(last[0]) - 1),
+    }
+    related = [
+        relation(params.models[x], params.models[y])
+        for x, y in zip(pairs.model_x, pairs.model_y, strict=True)
+    ]
     pairs = pairs.assign(**facts, relation=related)[VISION_PAIRS]
     write_table(transfer, out.transfer)
     write_table(competence, out.competence)

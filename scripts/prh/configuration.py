@@ -235,8 +235,7 @@ def _with_sets_expanded(names, rows, where):
         if name.startswith("set:") and not members:
             known = sorted({word for row in rows.values() for word in row.sets.split()})
             raise InputError(
-                f"{where}: no row of the model table is in `{name}`; sets there: "
-                f"{', '.join(known) or 'none'}"
+                f"{where}: no row of the model table is in `{name}`; sets there: {', '.join(known) or 'none'}"
             )
         found += members if name.startswith("set:") else [name]
     return list(dict.fromkeys(found))

@@ -32,7 +32,19 @@ VISION_PAIRS = [
     *("ci_low", "ci_high", "null_mean", "tau", "p_value"),
 ]
 CONVERGENCE = [
-    *("quantity", "competence", "of", "low", "high", "models", "pairs", "value", "error", "ci_low", "ci_high"),
+    *(
+        "quantity",
+        "competence",
+        "of",
+        "low",
+        "high",
+        "models",
+        "pairs",
+        "value",
+        "error",
+        "ci_low",
+        "ci_high",
+    ),
     *("null_mean", "null_low", "null_high", "p_value"),
 ]
 VISION_MAP = ["model", "x", "y", "agreement", "agreement_null"]

@@ -2,11 +2,12 @@
 
 import itertools
 
+import numpy as np
 import pandas as pd
 import torch
 
-from prh.alignment.calibration import bootstrap_interval, permutations, summarise
-from prh.alignment.metrics import layer_state, pair_scores, permuted_scores
+from prh.alignment.calibration import one_layer, permutations, summarise
+from prh.alignment.metrics import layer_state, pair_scores, permuted_scores, sample_scores
 from prh.alignment.neighbors import index_layers
 from prh.alignment.preprocess import prepare
 from prh.errors import about
@@ -22,16 +23,22 @@ def all_pairs(layers, k, clamp, resamples, confidence, count, alpha, seed, devic
     fixed. Nulls: `count` permutations of one model's items.
     Raises `InputError`, naming the model, for features that have no neighbours.
     """
-    ids = []
+    ids, names = [], list(layers)
     for model, values in layers.items():
         with about(model):
             ids.append(index_layers(prepare([values], clamp, device=device), k))
     state = layer_state(METRIC, torch.cat(ids), k)
     scores, orders = pair_scores(state, state).numpy(), permutations(state.n, count, seed)
     found = summarise(scores, permuted_scores(state, state, orders).numpy(), alpha, 1.0)
-    rows, names = [], list(layers)
-    for i, j in itertools.combinations(range(len(names)), 2):
-        interval = bootstrap_interval(state, state, i, j, resamples, confidence, seed)
-        null = (found[column][i, j] for column in ("null_mean", "tau", "p_value"))
-        rows.append((names[i], names[j], scores[i, j], *interval, *null))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    pairs = list(itertools.combinations(range(len(layers)), 2))
+    single = [one_layer(state, i) for i in range(len(layers))]
+    of_items = np.stack([sample_scores(single[i], single[j]).cpu().numpy() for i, j in pairs], axis=1)
+    drawn = np.random.default_rng(seed).multinomial(state.n, np.full(state.n, 1 / state.n), resamples)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn @ of_items / state.n, [tail, 1 - tail], axis=0)
+    table = pd.DataFrame({"model_x": [names[i] for i, _ in pairs], "model_y": [names[j] for _, j in pairs]})
+    x, y = np.transpose(pairs)
+    table["score"], table["ci_low"], table["ci_high"] = scores[x, y], low, high
+    for column in COLUMNS[5:]:
+        table[column] = found[column][x, y]
+    return table

@@ -52,9 +52,7 @@ ADAPTERS = {
     "onnx_cnn": Adapter(
         "vision", "onnx_cnn", "vision", IMAGES, "pixels", needs=("architecture", "weights", *PIXELS)
     ),
-    "small_cnn": Adapter(
-        "vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)
-    ),
+    "small_cnn": Adapter("vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)),
     "timm_vit": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
 }
 

@@ -31,7 +31,9 @@ def check(config, models, datasets, source):
     size = datasets[transfer["images"]].size
     shared = transfer["images"] in transfer["tasks"]
     if size and transfer["k"] > size // (1 + shared) - 2:
-        where = f"{source}: key `transfer.k`: {transfer['k']} neighbours need at least {transfer['k'] + 2} images"
+        where = (
+            f"{source}: key `transfer.k`: {transfer['k']} neighbours need at least {transfer['k'] + 2} images"
+        )
         half = ", half of them for alignment" if shared else ""
         raise InputError(f"{where}, but data set `{transfer['images']}` has {size}{half}")
 

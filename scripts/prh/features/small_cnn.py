@@ -32,9 +32,7 @@ def make_ready(row, wheels, seed, folder):
     if row.init != "random":
         if row.architecture not in MADE_UP:
             known = ", ".join(MADE_UP)
-            raise InputError(
-                f"{row.name}: key `architecture`: `{row.architecture}` is not one of {known}"
-            )
+            raise InputError(f"{row.name}: key `architecture`: `{row.architecture}` is not one of {known}")
         train(network, MADE_UP[row.architecture](np.random.default_rng(seed)))
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
     save_file(state, Path(folder) / "model.safetensors")

@@ -1,7 +1,5 @@
 """Figure 2 of the paper: agreement of vision models with each other, over what they are good for, and on a map."""
 
-from textwrap import shorten
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -13,6 +11,7 @@ from prh.figures.style import MARKERS, STYLE, metric_label
 from prh.performance.transfer import ALL, APART, MEAN, SHARE
 
 RELATIONS = {SAME_TRAINING: "#b5367a", SAME_FAMILY: "#f0a030", DIFFERENT: "#31688e"}
+NAMED = 25  # of more models than these the map has no names
 OF = {ALL: {"color": "0.15", "marker": "o"}, APART: {"color": RELATIONS[DIFFERENT], "marker": "s"}}
 
 
@@ -37,7 +36,9 @@ def vision_convergence(numbers, caption):
             mine = pairs[pairs.relation == relation]
             axes[2].vlines(mine.lower_share, mine.ci_low, mine.ci_high, color=colour, alpha=0.25, linewidth=1)
             axes[2].plot(mine.lower_share, mine.value, "o", color=colour, markersize=3.5, label=relation)
-        axes[2].set(title="every pair of models", xlabel=f"{SHARE} by the weaker of the two", xlim=(-0.03, 1.03))
+        axes[2].set(
+            title="every pair of models", xlabel=f"{SHARE} by the weaker of the two", xlim=(-0.03, 1.03)
+        )
         axes[2].legend(title="the two have", fontsize=7.5, title_fontsize=7.5, loc="upper left")
         for axis in axes:
             axis.axhline(pairs.chance.iloc[0], color="0.3", linestyle=":", linewidth=1)
@@ -55,45 +56,55 @@ def _bins(axis, table, measure):
         mine = top[(top.of == of) & (top.pairs > 0)]
         place = (mine.low + mine.high) / 2 + shift * width
         axis.bar(
-            place, mine.null_high - mine.null_low, 0.2 * width, mine.null_low, color=style["color"], alpha=0.12
+            place,
+            mine.null_high - mine.null_low,
+            0.2 * width,
+            mine.null_low,
+            color=style["color"],
+            alpha=0.12,
         )
         error = np.stack([mine.value - mine.ci_low, mine.ci_high - mine.value])
-        axis.errorbar(place, mine.value, error, fmt=style["marker"], color=style["color"], markersize=5, label=of)
+        axis.errorbar(
+            place, mine.value, error, fmt=style["marker"], color=style["color"], markersize=5, label=of
+        )
         trend = table[(table.of == of) & (table.quantity == "Spearman")].iloc[0]
-        said.append(f"{of}: ρ = {trend.value:.2f} ({trend.ci_low:.2f} to {trend.ci_high:.2f}), p = {trend.p_value:.2g}")
-    for row in top[top.of == ALL].itertuples():
-        apart = top[(top.of == APART) & (top.low == row.low)].pairs.iloc[0]
-        text = f"{row.models} models\n{row.pairs}, {apart} pairs"
-        axis.annotate(
-            text, ((row.low + row.high) / 2, 0.01), xycoords=("data", "axes fraction"),
-            ha="center", va="bottom", fontsize=5.5, color="0.35",
-        )  # fmt: skip
-    axis.set(title="\n".join(said), xlabel=measure, xlim=(top.low.min(), top.high.max()))
-    axis.title.set_fontsize(7.5)
-    axis.set_xticks([*top.low.unique(), top.high.max()], [f"{edge:.2f}" for edge in [*top.low.unique(), top.high.max()]])
+        said.append(
+            f"{of}: ρ = {trend.value:.2f} ({trend.ci_low:.2f} to {trend.ci_high:.2f}), p = {trend.p_value:.2g}"
+        )
+    bins = top[top.of == ALL].merge(top[top.of == APART], on=["low", "high"], suffixes=("", "_apart"))
+    labels = [
+        f"{b.low:.2f} to {b.high:.2f}\n{b.models:.0f} models\n{b.pairs:.0f}, {b.pairs_apart:.0f} pairs"
+        for b in bins.itertuples()
+    ]
+    axis.set_xticks((bins.low + bins.high) / 2, labels, fontsize=6.5)
+    axis.set(xlabel=measure, xlim=(bins.low.min(), bins.high.max()))
+    axis.set_title("\n".join(said), fontsize=7.5)
     axis.legend(fontsize=7.5, loc="upper left")
 
 
 def vision_map(numbers, caption, how):
     """Models on a map: colour, the share of tasks solved; marker, what trained them. numbers: columns label, training, share, x, y,
     agreement, agreement_null."""
-    kinds = list(dict.fromkeys(numbers.training))
+    kinds, named = list(dict.fromkeys(numbers.training)), len(numbers) <= NAMED
     marker = {kind: MARKERS[i % len(MARKERS)] for i, kind in enumerate(kinds)}
     with mpl.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(7.4, 5.4))
-        for row in numbers.itertuples():
+        figure, axis = plt.subplots(figsize=(8.2, 5))
+        for number, row in enumerate(numbers.itertuples(), start=1):
             drawn = axis.scatter(
                 row.x, row.y, c=[row.share], vmin=0, vmax=1, cmap="viridis", marker=marker[row.training],
-                s=60, edgecolor="0.3", linewidth=0.6,
+                s=70, edgecolor="0.3", linewidth=0.6,
             )  # fmt: skip
-            axis.annotate(
-                shorten(row.label, 44), (row.x, row.y), xytext=(5, 4), textcoords="offset points", fontsize=5.5, color="0.35"
-            )
+            if named:
+                place = {"xytext": (5, 4), "textcoords": "offset points"}
+                axis.annotate(number, (row.x, row.y), **place, fontsize=7, color="0.2")
+        style = {"color": "0.4", "linestyle": "", "markersize": 6}
         handles = [
-            Line2D([], [], label=kind, color="0.4", marker=marker[kind], linestyle="", markersize=6) for kind in kinds
+            Line2D([], [], label=f"trained by: {kind}", marker=marker[kind], **style) for kind in kinds
         ]
-        figure.legend(handles=handles, loc="outside right upper", fontsize=7.5, title="trained by", title_fontsize=7.5)
-        figure.colorbar(drawn, ax=axis, label=SHARE, shrink=0.6, anchor=(0, 0))
+        names = [f"{number}  {label}" for number, label in enumerate(numbers.label, start=1)] if named else []
+        handles += [Line2D([], [], label=name, linestyle="") for name in names]
+        figure.legend(handles=handles, loc="outside right center", fontsize=7)
+        figure.colorbar(drawn, ax=axis, label=SHARE, location="left", shrink=0.7)
         found = numbers.iloc[0]
         axis.set(aspect="equal", xticks=[], yticks=[])
         axis.set_title(

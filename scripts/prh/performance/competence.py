@@ -12,6 +12,8 @@ from scipy import stats
 
 from prh.errors import InputError
 
+FEWEST_PAIRS = 3  # those of two models have neither an interval over models nor a correlation
+
 
 def weights_of(labels):
     """What a hit on each item adds to balanced accuracy: 1 / (classes x items of its class); labels: (n,) int."""
@@ -37,7 +39,11 @@ def task_scores(labels, predicted, resamples, permutations, rng):
         drawn = rng.integers(len(items), size=(resamples, len(items)))
         counts[:, items] = _counted(drawn, len(items))
     null = [_permuted(labels[order], predicted) for order in _orders(rng, permutations, len(labels))]
-    return score, chance_corrected(counts * weights @ hits, classes), chance_corrected(np.array(null), classes)
+    return (
+        score,
+        chance_corrected(counts * weights @ hits, classes),
+        chance_corrected(np.array(null), classes),
+    )
 
 
 def _permuted(labels, predicted):
@@ -62,7 +68,9 @@ def solved(scores, share, tasks=None):
     best = scores.max(axis=-1, keepdims=True)
     if tasks and not (best > 0).all():
         name = tasks[int((best <= 0).ravel().argmax())]
-        raise InputError(f"task `{name}`: no model is above chance, so that none is its best; leave its data set out")
+        raise InputError(
+            f"task `{name}`: no model is above chance, so that none is its best; leave its data set out"
+        )
     return scores.clip(min=0) >= share * best.clip(min=0)
 
 
@@ -95,25 +103,30 @@ def convergence(score, counted, competence, edges, resamples, confidence, rng):
     for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
         inside = place == number
         pairs = score[np.triu(counted & np.outer(inside, inside))]
-        row = {"quantity": "mean alignment", "low": low, "high": high, "models": inside.sum(), "pairs": len(pairs)}
+        row = {
+            "quantity": "mean alignment",
+            "low": low,
+            "high": high,
+            "models": inside.sum(),
+            "pairs": len(pairs),
+        }
         if len(pairs):
+            row["value"] = pairs.mean()
+        if len(pairs) >= FEWEST_PAIRS:
             drawn = np.flatnonzero(inside)[rng.integers(inside.sum(), size=(resamples, inside.sum()))]
             member = np.zeros((resamples, m))
             np.add.at(member, (np.arange(resamples)[:, None], drawn), 1)
             again, null = (pair_means(score, counted, each) for each in (member, inside[shuffled]))
             row |= _summary(pairs.mean(), again, null, tail)
-            row["error"] = pairs.std(ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.nan
+            row["error"] = pairs.std(ddof=1) / np.sqrt(len(pairs))
         rows.append(row)
-    i, j = np.nonzero(np.triu(counted))
-    trend = {"quantity": "Spearman", "low": edges[0], "high": edges[-1], "models": m, "pairs": len(i)}
-    if len(i) > 2 and np.ptp(competence) > 0:
-        found = _rank_correlation(score[i, j], np.minimum(competence[i], competence[j]))
-        again = [_resampled(score, counted, competence, rng.integers(m, size=m)) for _ in range(resamples)]
-        null = [
-            _rank_correlation(score[i, j], np.minimum(competence[order][i], competence[order][j]))
-            for order in shuffled
-        ]
-        trend |= _summary(found, np.array(again), np.array(null), tail)
+    trend = {"quantity": "Spearman", "low": edges[0], "high": edges[-1], "models": m}
+    trend["pairs"] = np.triu(counted).sum()
+    if trend["pairs"] >= FEWEST_PAIRS and np.ptp(competence) > 0:
+        itself, drawn = np.arange(m)[None], rng.integers(m, size=(resamples, m))
+        value, again = (rank_correlations(score, counted, competence, rows) for rows in (itself, drawn))
+        null = rank_correlations(score, counted, competence, itself, shuffled)
+        trend |= _summary(value[0], again, null, tail)
     return [*rows, trend]
 
 
@@ -125,26 +138,33 @@ def _summary(value, again, null, tail):
     return found | {"p_value": (1 + (null >= value - 1e-12).sum()) / (len(null) + 1)}
 
 
-def _resampled(score, counted, competence, drawn):
-    """The rank correlation over the pairs of models that were drawn, perhaps several times."""
-    i, j = (drawn[each] for each in np.triu_indices(len(drawn), 1))
-    kept = counted[i, j]
-    i, j = i[kept], j[kept]
-    return _rank_correlation(score[i, j], np.minimum(competence[i], competence[j]))
+def rank_correlations(score, counted, competence, drawn, swapped=None):
+    """Spearman's correlation of the pairs' scores with the lower competence of each, for rows of models: (rows,), NaN if there is none.
 
-
-def _rank_correlation(x, y):
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return np.nan
-    x, y = stats.rankdata(x), stats.rankdata(y)
-    x, y = x - x.mean(), y - y.mean()
-    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
+    drawn: (rows, m) the models, of which several may be one and the same. swapped: (rows, m) the models whose competence each has.
+    """
+    i, j = np.triu_indices(drawn.shape[1], 1)
+    kept = counted[drawn[:, i], drawn[:, j]]
+    values = competence[drawn if swapped is None else swapped]
+    kept, x = np.broadcast_arrays(kept, score[drawn[:, i], drawn[:, j]], np.empty((len(values), 1)))[:2]
+    y = np.minimum(values[:, i], values[:, j])
+    ranks = [
+        stats.rankdata(np.where(kept, each, np.inf), axis=1) for each in (x, y)
+    ]  # those left out come last
+    with np.errstate(invalid="ignore"):
+        x, y = (
+            np.where(kept, r - (r * kept).sum(axis=1, keepdims=True) / kept.sum(axis=1, keepdims=True), 0)
+            for r in ranks
+        )
+        return (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
 
 
 def square(pairs, models, column="score"):
     """A column of a table of pairs as a symmetric matrix (m, m) in the models' order; NaN on the diagonal."""
     place = {model: i for i, model in enumerate(models)}
-    found = np.full((len(models), len(models)), np.nan, dtype=object if pairs[column].dtype.kind == "O" else float)
+    found = np.full(
+        (len(models), len(models)), np.nan, dtype=object if pairs[column].dtype.kind == "O" else float
+    )
     i, j = pairs.model_x.map(place).to_numpy(), pairs.model_y.map(place).to_numpy()
     found[i, j] = found[j, i] = pairs[column]
     return pd.DataFrame(found, models, models)

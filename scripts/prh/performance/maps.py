@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 from prh.performance.competence import square
 from prh.tables import VISION_MAP
 
-STARTS, NULLS, NULL_STARTS = 100, 19, 4  # of MDS; permutations of the pairs' distances; starts for each
+STARTS, NULLS, NULL_STARTS = 40, 19, 2  # of MDS; permutations of the pairs' distances; starts for each
 
 
 def distances(score, k, n):
@@ -25,7 +25,9 @@ def place(apart, how, seed, starts=STARTS):
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says that with a seed it runs in one thread
-            found = UMAP(metric="precomputed", n_neighbors=min(15, len(apart) - 1), init="random", random_state=seed)
+            found = UMAP(
+                metric="precomputed", n_neighbors=min(15, len(apart) - 1), init="random", random_state=seed
+            )
             places = found.fit_transform(apart).astype(float)
     else:
         from sklearn.manifold import MDS

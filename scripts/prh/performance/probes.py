@@ -50,7 +50,9 @@ def held_out(features, labels, parts, penalties, device="cpu"):
         train = torch.from_numpy(~held).to(device)
         basis = decompose(x[train], x[~train])
         for task, column in enumerate(labels.T):
-            classes, penalty = _probe(basis, torch.from_numpy(column[~held]).to(device), penalties, x.shape[1])
+            classes, penalty = _probe(
+                basis, torch.from_numpy(column[~held]).to(device), penalties, x.shape[1]
+            )
             predicted[held, task], chosen[held, task] = classes.cpu().numpy(), penalty
     return predicted, chosen
 

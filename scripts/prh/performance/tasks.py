@@ -22,10 +22,22 @@ NAMES, CATEGORIES = "emoji/unicode_codes/emoji.json", "emojis/db/db.py"  # in th
 SELECTOR = "\ufe0f"  # asks for the coloured form; not in every table
 OF_CATEGORY = {"person": "People & Body", "animal": "Animals & Nature", "food": "Food & Drink"}
 STEP = 2  # of the drawings every second row and column is looked at
-PAPER, LINE = 0.95, 0.25  # lightness from which, and up to which, a pixel without colour is paper, and is line
+PAPER, LINE = (
+    0.95,
+    0.25,
+)  # lightness from which, and up to which, a pixel without colour is paper, and is line
 GREY = 0.15  # saturation below which a pixel has no colour
 # Upper ends of hues, in degrees, and their names; what is dark of red to yellow is brown.
-HUES = {14: "red", 38: "orange", 68: "yellow", 165: "green", 260: "blue", 305: "purple", 344: "pink", 360: "red"}
+HUES = {
+    14: "red",
+    38: "orange",
+    68: "yellow",
+    165: "green",
+    260: "blue",
+    305: "purple",
+    344: "pink",
+    360: "red",
+}
 BROWN = ("red", "orange", "yellow")
 SHARE = 0.05  # of the drawn pixels that a colour must have to count
 
@@ -45,7 +57,9 @@ def label_images(dataset, wheels=()):
         look(np.asarray(read_image(Path(dataset) / image)))
         for image in progress(pairs.image, "labelling", unit="image")
     ]
-    return pd.DataFrame({"id": pairs.id, **said(pairs.id, names, categories), **in_thirds(pd.DataFrame(seen))})
+    return pd.DataFrame(
+        {"id": pairs.id, **said(pairs.id, names, categories), **in_thirds(pd.DataFrame(seen))}
+    )
 
 
 def read_names(wheel):
@@ -54,7 +68,9 @@ def read_names(wheel):
         known = json.loads(read_member(wheel, NAMES))
         return {_bare(emoji): facts["en"].strip(":").replace("_", " ") for emoji, facts in known.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{wheel}: {NAMES} is not the table of names of the package emoji ({error})") from None
+        raise InputError(
+            f"{wheel}: {NAMES} is not the table of names of the package emoji ({error})"
+        ) from None
 
 
 def read_categories(wheel):
@@ -95,7 +111,9 @@ def look(image):
     coloured = saturation >= GREY
     drawn = coloured | (value < PAPER)
     line = ~coloured & (value <= LINE)
-    names = np.array(list(HUES.values()))[np.searchsorted(list(HUES), hue * 360, side="left").clip(max=len(HUES) - 1)]
+    names = np.array(list(HUES.values()))[
+        np.searchsorted(list(HUES), hue * 360, side="left").clip(max=len(HUES) - 1)
+    ]
     names = np.where(np.isin(names, BROWN) & (value < 0.7), "brown", names)
     names = np.where(coloured, names, np.where(line, "line", "grey"))
     shares = dict(zip(*np.unique(names[drawn], return_counts=True), strict=True))
@@ -150,15 +168,13 @@ def classes(labels, fewest):
     return names, pd.Index(names).get_indexer(labels)
 
 
-def tasks_by_items(labels, items, fewest):
-    """The tasks of a table of labels, those with the same items together, so that one decomposition serves them.
+def coded(labels, items, fewest):
+    """The tasks of a table of labels in numbers, for those items that have a class in each of them.
 
-    labels: as `label_images` gives them; items: (n,) those that the probes may have. Returns a list of pairs: the items, (m,) int,
-    and by task its classes and their numbers (m,), see `classes`.
+    labels: as `label_images` gives them; items: (n,) those that the probes may have. Returns the items that are left, (m,) int; the
+    numbers of their classes, (m, tasks) int; and the names of the classes by task. Raises `InputError` as `classes` does.
     """
-    groups = {}
-    for task in labels.columns.drop("id"):
-        names, codes = classes(labels[task].iloc[items], fewest)
-        kept = codes >= 0
-        groups.setdefault(kept.tobytes(), (items[kept], {}))[1][task] = names, codes[kept]
-    return list(groups.values())
+    found = {task: classes(labels[task].iloc[items], fewest) for task in labels.columns.drop("id")}
+    codes = np.stack([numbers for _, numbers in found.values()], axis=1)
+    kept = (codes >= 0).all(axis=1)
+    return items[kept], codes[kept], {task: names for task, (names, _) in found.items()}

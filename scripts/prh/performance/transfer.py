@@ -7,7 +7,10 @@ from prh.features.panel import DIFFERENT, SAME_WEIGHTS
 from prh.performance.competence import convergence, solved, square, task_scores
 from prh.tables import COMPETENCE, CONVERGENCE, TRANSFER
 
-SHARE, MEAN = "share solved", "mean score"  # the two measures: the paper's figure has the first, its text the second
+SHARE, MEAN = (
+    "share solved",
+    "mean score",
+)  # the two measures: the paper's figure has the first, its text the second
 # The pairs that are counted: all but those of the same weights; and of these those that have neither family nor training in common.
 ALL, APART = "all pairs", "different families"
 
@@ -32,7 +35,9 @@ def score_tasks(predictions, models, share, resamples, permutations, confidence,
             low, high = np.quantile(again[:, i], [tail, 1 - tail])
             chance = np.quantile(null[:, i], confidence)
             rows.append((task, model, len(wide), len(names), score[i], low, high, chance))
-    scores, again, null = (np.stack(each, axis=-2) for each in zip(*found, strict=True))  # (..., tasks, models)
+    scores, again, null = (
+        np.stack(each, axis=-2) for each in zip(*found, strict=True)
+    )  # (..., tasks, models)
     tasks = list(dict.fromkeys(predictions.task))
     done = solved(scores, share, tasks)
     table = pd.DataFrame(rows, columns=TRANSFER[:8])
@@ -64,8 +69,6 @@ def relate(pairs, competence, bins, resamples, confidence, seed):
         edges = np.linspace(*(ends or (values.min(), values.max())), bins + 1)
         for of, which in counted.items():
             rng = np.random.default_rng(seed)
-            found = convergence(
-                score.to_numpy(), which.to_numpy(), values, edges, resamples, confidence, rng
-            )
+            found = convergence(score.to_numpy(), which.to_numpy(), values, edges, resamples, confidence, rng)
             rows += [{"competence": measure, "of": of, **row} for row in found]
     return pd.DataFrame(rows).reindex(columns=CONVERGENCE)
