@@ -110,7 +110,7 @@ FIGURES = {
     "vision_map": Figure(
         PAIRS,
         "A map of the vision models (figure 2)",
-        {name: f"results/tables/{name}.csv" for name in ("vision_map", "competence")},
+        {name: f"results/tables/{name}.csv" for name in ("vision_places", "competence")},
         {"caption": CAPTION_OF_PANEL, "models": RELATED, "how": TRANSFER and TRANSFER["map"]},
         drawn=bool(TRANSFER),
         numbers="map",

@@ -172,7 +172,7 @@ rule place_models:
         pairs="results/tables/vision_pairs.csv",
         competence="results/tables/competence.csv",
     output:
-        map=table("vision_map", "Vision models on a map"),
+        places=table("vision_places", "Vision models on a map"),
     log:
         "results/logs/place_models.log",
     benchmark:

@@ -7,4 +7,6 @@ from prh.tables import read_table, write_table
 with job(snakemake) as out:
     params = snakemake.params
     pairs, competence = read_table(snakemake.input.pairs), read_table(snakemake.input.competence)
-    write_table(map_of(pairs, competence.model.tolist(), params.how, params.confidence, params.seed), out.map)
+    write_table(
+        map_of(pairs, competence.model.tolist(), params.how, params.confidence, params.seed), out.places
+    )

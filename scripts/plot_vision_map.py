@@ -9,7 +9,9 @@ HOW = {"mds": "metric MDS", "umap": "UMAP"}
 
 with job(snakemake) as out:
     params = snakemake.params
-    table = read_table(snakemake.input.vision_map).merge(read_table(snakemake.input.competence), on="model")
+    table = read_table(snakemake.input.vision_places).merge(
+        read_table(snakemake.input.competence), on="model"
+    )
     facts = {
         column: table.model.map({m: f[column] for m, f in params.models.items()})
         for column in ("label", "training")

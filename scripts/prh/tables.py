@@ -47,7 +47,7 @@ CONVERGENCE = [
     ),
     *("null_mean", "null_low", "null_high", "p_value"),
 ]
-VISION_MAP = ["model", "x", "y", "agreement", "agreement_null"]
+VISION_PLACES = ["model", "x", "y", "agreement", "agreement_null"]
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
@@ -58,7 +58,7 @@ COLUMNS = {
     "competence": COMPETENCE,
     "vision_pairs": VISION_PAIRS,
     "convergence": CONVERGENCE,
-    "vision_map": VISION_MAP,
+    "vision_places": VISION_PLACES,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]

@@ -24,7 +24,10 @@ def features(run, artifact):
     if (metadata["model"], metadata["revision"]) != (row["name"], row["revision"]):
         yield f"is of {metadata['model']} at {metadata['revision']}, the rule asked for {row['name']} at {row['revision']}"
     yield from _weights(metadata, run.params(artifact))
-    for source in run.inputs(artifact):
+    others = {f"results/models/{name}" for name in run.params(artifact).get("rows", {})} - {
+        f"results/models/{row['name']}"
+    }
+    for source in (name for name in run.inputs(artifact) if name not in others):
         made_from = metadata[f"{run.kind(source)}_sha256"]
         if run.is_intact(source) and made_from != file_digest(run.path(source) / MANIFEST):
             yield f"was made from another {source}"

@@ -36,7 +36,7 @@ def features(run, artifact, rng):
     if row.type not in ADAPTERS:
         raise NotHere(f"not made again: models of type {row.type}")
     found = WAYS[ADAPTERS[row.type].sample](params, row, inputs, table)
-    dtype = params["weights"].get("dtype")
+    dtype = params.get("weights", {}).get("dtype")
     allowed, reasons, worst = _tolerance(FEATURE_TOLERANCE, dtype), [], 0.0
     for layer, name, again in zip(layers, names, found, strict=True):
         kept = layer[chosen].double().numpy()
@@ -181,6 +181,8 @@ def _nats(model, ids):
 def _inputs(run, artifact, *kinds):
     """Where lies what it was made from, by kind."""
     found = {run.kind(source): run.path(source) for source in run.inputs(artifact)}
+    if "rows" in run.params(artifact):  # of a job that took several models
+        found["model"] = run.path(f"results/models/{run.params(artifact)['row']['name']}")
     for kind in kinds:
         if kind not in found:
             raise NotHere(f"not made again: its record names no {kind}")

@@ -13,7 +13,6 @@ from prh.job import progress
 from prh.sources.datasets import read_captions
 from prh.sources.images import open_image
 
-
 _opened = open_image
 
 

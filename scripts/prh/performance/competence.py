@@ -6,6 +6,8 @@ scores are over items, drawn anew within their class; of what is said of many mo
 since pairs that share a model are not independent.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -100,7 +102,7 @@ def convergence(score, counted, competence, edges, resamples, confidence, rng):
     m, tail, rows = len(competence), (1 - confidence) / 2, []
     place = bin_of(competence, edges)
     shuffled = np.stack([rng.permutation(m) for _ in range(resamples)])
-    for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for number, (low, high) in enumerate(itertools.pairwise(edges)):
         inside = place == number
         pairs = score[np.triu(counted & np.outer(inside, inside))]
         row = {
@@ -124,7 +126,7 @@ def convergence(score, counted, competence, edges, resamples, confidence, rng):
     trend["pairs"] = np.triu(counted).sum()
     if trend["pairs"] >= FEWEST_PAIRS and np.ptp(competence) > 0:
         itself, drawn = np.arange(m)[None], rng.integers(m, size=(resamples, m))
-        value, again = (rank_correlations(score, counted, competence, rows) for rows in (itself, drawn))
+        value, again = (rank_correlations(score, counted, competence, models) for models in (itself, drawn))
         null = rank_correlations(score, counted, competence, itself, shuffled)
         trend |= _summary(value[0], again, null, tail)
     return [*rows, trend]

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
 from prh.performance.competence import square
-from prh.tables import VISION_MAP
+from prh.tables import VISION_PLACES
 
 STARTS, NULLS, NULL_STARTS = 40, 19, 2  # of MDS; permutations of the pairs' distances; starts for each
 
@@ -43,7 +43,7 @@ def agreement(apart, places):
 
 
 def map_of(pairs, models, how, confidence, seed):
-    """The table `VISION_MAP`: coordinates, and how well their distances follow -log(alignment), beside the same of permuted distances.
+    """The table `VISION_PLACES`: coordinates, and how well their distances follow -log(alignment), beside the same of permuted distances.
 
     pairs: of all models with each other, columns model_x, model_y, k, score, chance, which is k / (n - 1) on n images.
     """
@@ -56,4 +56,4 @@ def map_of(pairs, models, how, confidence, seed):
         other = squareform(rng.permutation(squareform(apart, checks=False)))
         null.append(agreement(other, place(other, how, seed, NULL_STARTS)))
     facts = {"agreement": agreement(apart, places), "agreement_null": np.quantile(null, confidence)}
-    return pd.DataFrame({"model": models, "x": places[:, 0], "y": places[:, 1], **facts})[VISION_MAP]
+    return pd.DataFrame({"model": models, "x": places[:, 0], "y": places[:, 1], **facts})[VISION_PLACES]
