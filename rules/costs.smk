@@ -101,6 +101,22 @@ def calibrate(wildcards):
     return compare(wildcards, across_pairs(wildcards), CALIBRATED[wildcards.metric], permutations)
 
 
+def make_small_ready(_wildcards):
+    """The small models are made ready, some of them trained."""
+    return sum(1 if SETUP.models[name].type != "small_cnn" else 7 for name in SMALL)
+
+
+def run_small_on_items(wildcards):
+    """Small models run over images: by their size they are fast, by their number of operations they are not."""
+    return 0.003 * len(SMALL) * items(wildcards.dataset)
+
+
+def probe(wildcards):
+    """An eigendecomposition per model and part, of the items or the features."""
+    sides = [min(items(wildcards.dataset), SETUP.models[name].width) for name in PANEL]
+    return TRANSFER["folds"] * sum(20 * side**3 for side in sides) / MULTIPLY
+
+
 DOWNLOADS = {
     "fetch_package": bytes_of_package,
     "fetch_hub_model": bytes_of_weights,
@@ -111,6 +127,12 @@ WORK = {
     "fetch_dataset": draw_items,
     **{f"fetch_{maker}_model": make_ready for maker in MAKERS},
     **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
+    "fetch_small_models": make_small_ready,
+    "extract_small_features": run_small_on_items,
+    "label_images": lambda wildcards: 0.002 * items(wildcards.dataset),
+    "probe_tasks": probe,
+    "tabulate_transfer": lambda _wildcards: 0.01 * len(PANEL) ** 2,
+    "place_models": lambda _wildcards: 3,
     "score_captions": run_on_items,
     "score_language_model": run_on_text,
     "evaluate_downstream": run_on_benchmarks,
