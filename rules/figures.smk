@@ -19,12 +19,20 @@ COMMON = {
     "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
 }
 
-# chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it. numbers: how
+# chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
+# sets of which it has. numbers: how
 # they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
 Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
 FIGURES = {
     "alignment_vs_performance": Figure(
         MAIN, "Alignment over language-model performance (figure 3)", ALIGNMENT | PERFORMANCE
+    ),
+    "alignment_by_caption_density": Figure(
+        MAIN,
+        "Alignment as captions say more (figure 9)",
+        {"density": "results/tables/caption_density.csv"},
+        COMMON | {"k": DENSITY.get("k")},
+        drawn=WITH_LEVELS,
     ),
     "alignment_matrix": Figure(PAIRS, "All models by all models", ALIGNMENT),
     "layer_alignment": Figure(
@@ -100,7 +108,15 @@ FIGURES = {
         numbers="comparison",
     ),
 }
-DRAWN = [name for name, figure in FIGURES.items() if figure.drawn]
+# Of each data set, the figures that this run has: all that are drawn, or drawn of it.
+DRAWN = {
+    dataset: [
+        name
+        for name, figure in FIGURES.items()
+        if (dataset in figure.drawn if isinstance(figure.drawn, list) else figure.drawn)
+    ]
+    for dataset in DATASETS
+}
 
 
 for name, figure in FIGURES.items():

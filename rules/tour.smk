@@ -79,8 +79,8 @@ def shown(dataset):
         "folder": f"results/data/{dataset}",
         "tiles": [path for path in tiles(dataset, METRIC) if {*map(int, Path(path).stem.split("-"))} <= held],
         "neighbors": [f"results/neighbors/{dataset}/{model}.safetensors" for model in SHOWN],
-        "figures": [f"figures/{folder}{name}.png" for name in DRAWN],
-        "numbers": [f"figures/{folder}{name}.csv" for name in DRAWN],
+        "figures": [f"figures/{folder}{name}.png" for name in DRAWN[dataset]],
+        "numbers": [f"figures/{folder}{name}.csv" for name in DRAWN[dataset]],
     }
 
 

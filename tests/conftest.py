@@ -60,6 +60,7 @@ def small(tmp_path_factory):
         "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
         "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"], "models_per_tile": 3},
         "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
+        "caption_density": {"models": ["smollm2-135m-random", "minilm-l6"], "items": None},
         "intervals": {"resamples": 50},
         "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
     }

@@ -122,6 +122,7 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     _check_names(configuration, source)
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
+    _check_density(configuration, source)
     _check_published(configuration, find, source)
     return configuration
 
@@ -225,7 +226,7 @@ def _with_defaults(schema, value):
     for key, sub in schema.get("properties", {}).items():
         if key not in filled and "default" in sub:
             filled[key] = sub["default"]
-        if sub.get("type") == "object" and isinstance(filled.get(key), dict):
+        if "object" in sub.get("type", ()) and isinstance(filled.get(key), dict):
             filled[key] = _with_defaults(sub, filled[key])
     return filled
 
@@ -334,6 +335,25 @@ def _check_names(configuration, source):
     for modality in ("language", "vision"):
         if not configuration.chosen(modality):
             raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
+
+
+def _check_density(configuration, source):
+    density = configuration.config["caption_density"]
+    if density is None:
+        return
+    where = f"{source}: key `caption_density"
+    for name in density["models"]:
+        if name not in configuration.models:
+            raise InputError(
+                f"{where}.models`: `{name}` is not in {configuration.config['tables']['models']}"
+            )
+    levels = density["levels"]
+    if levels != sorted(set(levels)):
+        raise InputError(f"{where}.levels`: {levels}: each must have more keywords than the one before")
+    if density["items"] and density["k"] > density["items"] - 2:
+        raise InputError(
+            f"{where}.k`: {density['k']} neighbours need at least {density['k'] + 2} of the {density['items']} items"
+        )
 
 
 def _check_published(configuration, find, source):

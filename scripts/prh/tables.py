@@ -18,12 +18,17 @@ CORRELATION = [
 ]
 FEWEST = 4  # models in a correlation: even a perfect order of three comes about by chance once in six times
 DOWNSTREAM = ["model", "measure", "shots", "value", "stderr", "documents", "version", "source"]
+DENSITY = [
+    *("dataset", "level", "words", "language", "vision", "layer_x", "layer_y", "score", "chance"),
+    *("ci_low", "ci_high", "null_mean", "tau", "p_value", "step", "step_low", "step_high"),
+]
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
     "performance": PERFORMANCE,
     "correlation": CORRELATION,
     "downstream": DOWNSTREAM,
+    "caption_density": DENSITY,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]

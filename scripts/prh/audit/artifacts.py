@@ -28,6 +28,10 @@ KINDS = {
     "features": Kind(
         r"results/features/.+\.safetensors", checks_measures.features, samples_of_models.features
     ),
+    "caption levels": Kind(r"results/levels/.+/captions\.parquet", checks_sources.caption_levels),
+    "level features": Kind(
+        r"results/levels/.+\.safetensors", checks_measures.level_features, samples_of_models.level_features
+    ),
     "neighbors": Kind(r"results/neighbors/.+\.safetensors", checks_measures.neighbors, samples.neighbors),
     "alignment": Kind(r"results/alignment/.+\.parquet", checks_measures.alignment, samples.alignment),
     "calibration": Kind(r"results/calibration/.+\.parquet", checks_measures.calibration, samples.calibration),
@@ -39,6 +43,9 @@ KINDS = {
     "alignment table": Kind(r"results/tables/alignment\.csv", checks_tables.alignment_table),
     "performance table": Kind(r"results/tables/performance\.csv", checks_tables.performance_table),
     "correlation table": Kind(r"results/tables/correlation\.csv", checks_tables.correlation_table),
+    "density table": Kind(
+        r"results/tables/caption_density\.csv", checks_tables.density_table, samples.density
+    ),
     "downstream table": Kind(r"results/tables/downstream\.csv", checks_tables.downstream_table),
     "figure": Kind(r"figures/.+\.(pdf|png|csv)", checks_tables.figure),
     "report": Kind(r"results/report/.+", checks_tables.report),

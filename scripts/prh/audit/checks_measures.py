@@ -11,6 +11,7 @@ from prh.alignment.catalogue import METRICS
 from prh.alignment.neighbors import read_index
 from prh.features.layers import read_features
 from prh.provenance import MANIFEST, file_digest
+from prh.sources.caption_levels import distinct_captions, read_levels
 from prh.tables import NULLS, SCORES, read_parts
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
@@ -28,13 +29,33 @@ def features(run, artifact):
         made_from = metadata[f"{run.kind(source)}_sha256"]
         if run.is_intact(source) and made_from != file_digest(run.path(source) / MANIFEST):
             yield f"was made from another {source}"
+    yield from _layers(layers, names, row, metadata["pairs"])
+
+
+def level_features(run, artifact):
+    """As `features`, of the distinct captions of all levels."""
+    layers, names, metadata = read_features(run.path(artifact))
+    params, levels = run.params(artifact), None
+    if metadata["model"] != params["row"]["name"]:
+        yield f"is of {metadata['model']}, the rule asked for {params['row']['name']}"
+    yield from _weights(metadata, params)
+    for source in run.inputs(artifact):
+        if run.kind(source) == "caption levels" and run.is_intact(source):
+            levels = len(distinct_captions(read_levels(run.path(source))))
+            if metadata["levels_sha256"] != file_digest(run.path(source)):
+                yield f"was made from another {source}"
+    yield from _layers(layers, names, params["row"], levels or metadata["captions"])
+
+
+def _layers(layers, names, row, count):
+    """Layers and width of the model's row; a finite float32 row for each of so many items, not all zeros."""
     if len(layers) != row["layers"] or layers[-1].shape[1] != row["width"]:
         yield f"{len(layers)} layers, the last of width {layers[-1].shape[1]}; the model has {row['layers']}, {row['width']}"
     for name, values in zip(names, layers, strict=True):
         if values.dtype != torch.float32 or values.ndim != 2:
             yield f"layer {name} is {tuple(values.shape)} {values.dtype}, not (n, d) float32"
-        elif len(values) != metadata["pairs"]:
-            yield f"layer {name} has {len(values)} rows, the data set {metadata['pairs']} pairs"
+        elif len(values) != count:
+            yield f"layer {name} has {len(values)} rows, not one for each of {count} items"
         elif not torch.isfinite(values).all():
             yield f"layer {name} has NaN or infinity"
         elif (values == 0).all(dim=1).any():

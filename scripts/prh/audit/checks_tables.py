@@ -13,10 +13,12 @@ from PIL import Image
 from scipy import stats
 
 from prh.alignment.best import across, best_layer_pairs, named
+from prh.alignment.density import MEAN
 from prh.audit.checks_measures import ROUNDING, scores_in_bounds
 from prh.audit.definitions import step_up
 from prh.figures.comparison import compare
 from prh.performance.downstream import MEASURED, OF_CAPTIONS
+from prh.sources.caption_levels import OWN, read_levels
 from prh.tables import FEWEST, NULLS, PAIR, read_table
 
 
@@ -287,6 +289,28 @@ def _means(run, artifact):
             yield f"{above.index[0]} of {metric}, k = {k}, {above.iloc[0]}, is above the score, {value['mean score']}"
         if metric == "mutual_knn" and value.get("mean null", math.nan) < k / (pairs - 1) - 0.005:
             yield f"mean null of {metric}, k = {k} is below chance"
+
+
+def density_table(run, artifact):
+    """Each language model at each level with each vision model, and their mean; words are those of the levels."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    if not table.score.between(0, 1).all() or (table.ci_low > table.ci_high).any():
+        yield "a score lies outside 0 ... 1, or an interval is the wrong way round"
+    for (model, level), group in table.groupby(["language", "level"], sort=False):
+        if sorted(group.vision) != sorted([*params["vision"], MEAN]):
+            yield f"{model} at `{level}` is not with each vision model once, and their mean"
+            continue
+        scores = group.set_index("vision").score
+        if not math.isclose(scores[MEAN], scores[params["trained"]].mean(), abs_tol=1e-9):
+            yield f"the mean of {model} at `{level}` is {scores[MEAN]}, its scores give {scores[params['trained']].mean()}"
+    for source in run.inputs(artifact):
+        if run.kind(source) == "caption levels" and run.is_intact(source):
+            levels = read_levels(run.path(source))
+            words, n = levels.groupby("level").words.mean(), (levels.level == OWN).sum()
+            if not np.allclose(table.words, table.level.map(words)):
+                yield f"words are not those of {source}"
+            if not np.allclose(table.chance, params["k"] / (n - 1)):
+                yield f"chance is not k / (n - 1) with n = {n}"
 
 
 def _sources(table, naming):

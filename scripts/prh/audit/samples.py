@@ -13,12 +13,17 @@ import pandas as pd
 import torch
 
 from prh.alignment.catalogue import METRICS
+from prh.alignment.density import MEAN
 from prh.alignment.neighbors import read_index
-from prh.audit.definitions import null_of_mutual_knn, score, tail
+from prh.audit.definitions import Prepared, null_of_mutual_knn, score, tail
 from prh.audit.samples_of_models import ITEMS, NotHere
+from prh.features.layers import read_features
+from prh.sources.caption_levels import OWN, distinct_captions, read_levels
+from prh.tables import read_table
 
 RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
 ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
+TIES = 2e-3  # of a share of neighbours: equal ones may come in another order
 TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-5, "cknna": 2e-4, "subspace": 2e-4}  # by the metric's family
 
 
@@ -101,6 +106,36 @@ def _layer(run, artifact, model, layer):
 def _layers(run, artifact, model):
     params = run.params(artifact)
     return run.prepared(_source(run, artifact, model), params["clamp"], params["concatenate"])
+
+
+def density(run, artifact, rng):
+    """Some scores of language models with vision models at some levels, by the layers that the table names."""
+    params, sources = run.params(artifact), run.inputs(artifact)
+    (path,) = (source for source in sources if run.kind(source) == "caption levels")
+    levels, table = read_levels(run.path(path)), read_table(run.path(artifact))
+    place = {caption: i for i, caption in enumerate(distinct_captions(levels))}
+    items, rows = levels[levels.level == OWN].item.tolist(), table[table.vision != MEAN]
+
+    def layer(folder, model, chosen, number):
+        (source,) = (
+            s for s in sources if s.startswith(f"results/{folder}/") and s.endswith(f"/{model}.safetensors")
+        )
+        raw = [values[chosen] for values in read_features(run.path(source))[0]]
+        return Prepared(raw, params["clamp"], params["concatenate"])[number]
+
+    reasons, picked = [], rows.iloc[rng.choice(len(rows), size=min(ITEMS, len(rows)), replace=False)]
+    for row in picked.itertuples():
+        captions = levels[levels.level == row.level].caption.map(place)
+        own = row.level == OWN
+        x = layer(
+            "features" if own else "levels", row.language, items if own else captions.tolist(), row.layer_x
+        )
+        again = score("mutual_knn", params["k"], x, layer("features", row.vision, items, row.layer_y))
+        if not math.isclose(again, row.score, abs_tol=TIES):
+            reasons.append(
+                f"{row.language} with {row.vision} at `{row.level}` is {row.score}, made again {again}"
+            )
+    return reasons, f"{len(picked)} scores made again"
 
 
 def calibration(run, artifact, rng):

@@ -14,6 +14,7 @@ from PIL import Image
 from prh.features.adapters import ADAPTERS, module_of
 from prh.features.layers import read_features
 from prh.features.loading import load
+from prh.sources.caption_levels import distinct_captions, read_levels
 
 ITEMS = 2  # items whose features, rows whose neighbours, captions whose bits are made again
 # Relative tolerances in float32, through a whole network and in batches of another size; a shorter type adds its rounding.
@@ -36,7 +37,22 @@ def features(run, artifact, rng):
     if row.type not in ADAPTERS:
         raise NotHere(f"not made again: models of type {row.type}")
     found = WAYS[ADAPTERS[row.type].sample](params, row, inputs, table)
-    dtype = params["weights"].get("dtype")
+    return _compared(layers, names, chosen, found, params["weights"].get("dtype"))
+
+
+def level_features(run, artifact, rng):
+    """All layers of some of the captions of all levels."""
+    params, inputs = run.params(artifact), _inputs(run, artifact, "model", "caption levels")
+    layers, names, _ = read_features(run.path(artifact))
+    captions = distinct_captions(read_levels(inputs["caption levels"]))
+    chosen = sorted(rng.choice(len(captions), size=min(ITEMS, len(captions)), replace=False).tolist())
+    _check_room(inputs["model"])
+    found = _of_captions(params, None, inputs, pd.DataFrame({"caption": [captions[i] for i in chosen]}))
+    return _compared(layers, names, chosen, found, params["weights"].get("dtype"))
+
+
+def _compared(layers, names, chosen, found, dtype):
+    """What was found of the chosen items, made again, beside the layers as they were kept: (reasons, remark)."""
     allowed, reasons, worst = _tolerance(FEATURE_TOLERANCE, dtype), [], 0.0
     for layer, name, again in zip(layers, names, found, strict=True):
         kept = layer[chosen].double().numpy()

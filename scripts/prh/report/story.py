@@ -13,6 +13,7 @@ from prh.tables import read_table
 # the four paragraphs of `Told`; None or "" among them is what the run has no facts for.
 TOLD = {
     "alignment_vs_performance": sentences.performance,
+    "alignment_by_caption_density": sentences.density,
     "alignment_matrix": sentences.matrix,
     "layer_alignment": sentences.layers,
     "published_alignment": sentences_published.published,
