@@ -26,6 +26,7 @@ include: "rules/features.smk"
 include: "rules/alignment.smk"
 include: "rules/performance.smk"
 include: "rules/density.smk"
+include: "rules/colour.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
@@ -58,7 +59,7 @@ LINES = Lines(workflow, logger, cost)
 
 
 onsuccess:
-    main_figure = f"figures/{DRAWN[DATASETS[0]][0]}.pdf"
+    main_figure = f"figures/{drawn(DATASETS[0])[0]}.pdf"
     LINES.done(
         [
             (main_figure, "the main figure"),

@@ -34,6 +34,13 @@ FIGURES = {
         COMMON | {"k": DENSITY.get("k")},
         drawn=WITH_LEVELS,
     ),
+    "colour_geometry": Figure(
+        MAIN,
+        "Colours by what goes with what (figure 8)",
+        {"colours": "results/tables/colours.csv", "places": "results/colour/places.csv"},
+        COMMON | {"words": COLOURS.get("words"), "data": label_of_dataset, "caption": CONFIG["title"]},
+        drawn=DATASETS[:1] if COLOURS else [],
+    ),
     "alignment_matrix": Figure(PAIRS, "All models by all models", ALIGNMENT),
     "layer_alignment": Figure(
         PAIRS, "Layer by layer", TILES, COMMON | {"pairs": LAYER_PAIRS}, drawn=bool(LAYER_PAIRS)
@@ -107,15 +114,6 @@ FIGURES = {
         drawn=bool(CONFIG["figures"]["published"]),
         numbers="comparison",
     ),
-}
-# Of each data set, the figures that this run has: all that are drawn, or drawn of it.
-DRAWN = {
-    dataset: [
-        name
-        for name, figure in FIGURES.items()
-        if (dataset in figure.drawn if isinstance(figure.drawn, list) else figure.drawn)
-    ]
-    for dataset in DATASETS
 }
 
 

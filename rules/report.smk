@@ -13,7 +13,7 @@ rule figures:
         [
             f"figures/{folder}{figure}.{ending}"
             for folder, dataset in FOLDERS.items()
-            for figure in DRAWN[dataset]
+            for figure in drawn(dataset)
             for ending in ("pdf", "png", "csv")
         ],
 
@@ -44,7 +44,7 @@ rule report:
         text=SETUP.corpora[CORPUS].label,
         metric=CONFIG["alignment"]["metrics"][0],
         models=labels,
-        figures={n: FIGURES[n].title for n in DRAWN[DATASETS[0]] if FIGURES[n].chapter in STORY_CHAPTERS},
+        figures={n: FIGURES[n].title for n in drawn(DATASETS[0]) if FIGURES[n].chapter in STORY_CHAPTERS},
         code=code("make_story"),
     message:
         "Running the notebook"

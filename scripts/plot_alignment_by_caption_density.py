@@ -1,10 +1,9 @@
 """Figure 9: alignment as captions say more, with its nulls, and each level's step."""
 
-from prh.alignment.density import MEAN
 from prh.figures.density import alignment_by_caption_density
 from prh.figures.style import save
 from prh.job import job
-from prh.tables import read_table
+from prh.tables import MEAN, read_table
 
 with job(snakemake) as out:
     params = snakemake.params

@@ -123,6 +123,7 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
     _check_density(configuration, source)
+    _check_colours(configuration, find, source)
     _check_published(configuration, find, source)
     return configuration
 
@@ -345,7 +346,8 @@ def _check_density(configuration, source):
     for name in density["models"]:
         if name not in configuration.models:
             raise InputError(
-                f"{where}.models`: `{name}` is not in {configuration.config['tables']['models']}"
+                f"{where}.models`: `{name}` is not in {configuration.config['tables']['models']}; name others, "
+                "or set the whole key to null"
             )
     levels = density["levels"]
     if levels != sorted(set(levels)):
@@ -353,6 +355,32 @@ def _check_density(configuration, source):
     if density["items"] and density["k"] > density["items"] - 2:
         raise InputError(
             f"{where}.k`: {density['k']} neighbours need at least {density['k'] + 2} of the {density['items']} items"
+        )
+
+
+def _check_colours(configuration, find, source):
+    colours = configuration.config["colour_geometry"]
+    if colours is None:
+        return
+    where, table = f"{source}: key `colour_geometry", configuration.config["tables"]["colours"]
+    for name in colours["models"]:
+        if name not in configuration.models:
+            raise InputError(
+                f"{where}.models`: `{name}` is not in {configuration.config['tables']['models']}; name others, "
+                "or set the whole key to null"
+            )
+    if colours["text"] not in configuration.packages:
+        raise InputError(
+            f"{where}.text`: `{colours['text']}` is not in {configuration.config['tables']['packages']}; add it, or "
+            "set the whole key to null"
+        )
+    if not Path(find(table)).is_file():
+        raise InputError(f"{source}: key `tables.colours`: {table}: no such file; correct it")
+    lines = Path(find(table)).read_text(encoding="utf-8").splitlines()[1:]
+    known = sorted({name for line in lines for name in line.split("\t")[-1].split()})
+    if colours["words"] not in known:
+        raise InputError(
+            f"{where}.words`: `{colours['words']}` is no set of {table}, which has: {', '.join(known)}"
         )
 
 

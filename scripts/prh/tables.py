@@ -22,6 +22,12 @@ DENSITY = [
     *("dataset", "level", "words", "language", "vision", "layer_x", "layer_y", "score", "chance"),
     *("ci_low", "ci_high", "null_mean", "tau", "p_value", "step", "step_low", "step_high"),
 ]
+COLOUR = [
+    *("space", "of", "n", "stress", "rho", "rho_low", "rho_high", "rho_null95", "rho_p"),
+    *("r2", "r2_low", "r2_high", "r2_null95", "r2_p"),
+]
+COLOUR_PLACES = ["space", "of", "colour", "true_l", "true_a", "true_b", "l", "a", "b"]
+MEAN = "mean"  # in the column of vision models: over the trained ones
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
@@ -29,6 +35,7 @@ COLUMNS = {
     "correlation": CORRELATION,
     "downstream": DOWNSTREAM,
     "caption_density": DENSITY,
+    "colours": COLOUR,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from prh.alignment.align import align_neighbors
-from prh.alignment.density import MEAN, density_rows, density_table
+from prh.alignment.density import density_rows, density_table
 from prh.alignment.neighbors import index_layers
+from prh.tables import MEAN
 
 DRAWS = SimpleNamespace(permutations=99, alpha=0.05, resamples=200, confidence=0.95, seed=0)
 K, N = 5, 60

@@ -8,10 +8,9 @@ from prh.alignment.align import best_pair
 from prh.alignment.calibration import interval, null_maxima, one_layer, permutations, resampled, summarise
 from prh.alignment.metrics import layer_state, pair_scores, sample_scores
 from prh.sources.caption_levels import is_control
-from prh.tables import DENSITY
+from prh.tables import DENSITY, MEAN
 
 METRIC = "mutual_knn"  # the paper's
-MEAN = "mean"  # in the column of vision models: over the trained ones
 
 
 def density_rows(facts, language, vision, trained, k, draws):

@@ -32,6 +32,10 @@ KINDS = {
     "level features": Kind(
         r"results/levels/.+\.safetensors", checks_measures.level_features, samples_of_models.level_features
     ),
+    "colour words": Kind(
+        r"results/colour/.+\.json", checks_measures.colour_words, samples_of_models.colour_words
+    ),
+    "colour places": Kind(r"results/colour/places\.csv", checks_measures.colour_places),
     "neighbors": Kind(r"results/neighbors/.+\.safetensors", checks_measures.neighbors, samples.neighbors),
     "alignment": Kind(r"results/alignment/.+\.parquet", checks_measures.alignment, samples.alignment),
     "calibration": Kind(r"results/calibration/.+\.parquet", checks_measures.calibration, samples.calibration),
@@ -46,6 +50,7 @@ KINDS = {
     "density table": Kind(
         r"results/tables/caption_density\.csv", checks_tables.density_table, samples.density
     ),
+    "colour table": Kind(r"results/tables/colours\.csv", checks_tables.colour_table, samples.colour),
     "downstream table": Kind(r"results/tables/downstream\.csv", checks_tables.downstream_table),
     "figure": Kind(r"figures/.+\.(pdf|png|csv)", checks_tables.figure),
     "report": Kind(r"results/report/.+", checks_tables.report),

@@ -13,13 +13,12 @@ from PIL import Image
 from scipy import stats
 
 from prh.alignment.best import across, best_layer_pairs, named
-from prh.alignment.density import MEAN
 from prh.audit.checks_measures import ROUNDING, scores_in_bounds
 from prh.audit.definitions import step_up
 from prh.figures.comparison import compare
 from prh.performance.downstream import MEASURED, OF_CAPTIONS
 from prh.sources.caption_levels import OWN, read_levels
-from prh.tables import FEWEST, NULLS, PAIR, read_table
+from prh.tables import FEWEST, MEAN, NULLS, PAIR, read_table
 
 
 def alignment_table(run, artifact):
@@ -311,6 +310,28 @@ def density_table(run, artifact):
                 yield f"words are not those of {source}"
             if not np.allclose(table.chance, params["k"] / (n - 1)):
                 yield f"chance is not k / (n - 1) with n = {n}"
+
+
+def colour_table(run, artifact):
+    """Correlations and shares that can be; each R2 is that of the places that were made with it."""
+    table = read_table(run.path(artifact))
+    if not table.rho.between(-1, 1).all() or (table.r2.dropna() > 1).any():
+        yield "a correlation lies outside -1 ... 1, or an R2 above 1"
+    for name in ("rho", "r2"):
+        if (
+            not table[f"{name}_p"].dropna().between(0, 1).all()
+            or (table[f"{name}_low"] > table[f"{name}_high"]).any()
+        ):
+            yield f"a p-value of {name} lies outside 0 ... 1, or an interval is the wrong way round"
+    places = read_table(run.path(artifact).parents[1] / "colour" / "places.csv")
+    for (space, of), mine in places.groupby(["space", "of"], sort=False):
+        true, found = (
+            mine[columns].to_numpy() for columns in (["true_l", "true_a", "true_b"], ["l", "a", "b"])
+        )
+        share = 1 - ((true - found) ** 2).sum() / ((true - true.mean(axis=0)) ** 2).sum()
+        row = table[(table.space == space) & (table.of == of)]
+        if len(row) != 1 or not math.isclose(row.r2.iloc[0], share, abs_tol=1e-6):
+            yield f"R2 of {space}, {of} is not {share:.4f}, which its places give"
 
 
 def _sources(table, naming):

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from importlib import import_module
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ from prh.sources.caption_levels import distinct_captions, read_levels
 ITEMS = 2  # items whose features, rows whose neighbours, captions whose bits are made again
 # Relative tolerances in float32, through a whole network and in batches of another size; a shorter type adds its rounding.
 FEATURE_TOLERANCE = 2e-3  # of a row's norm
+DISTANCE_TOLERANCE = 1e-2  # of a distance, a small difference of large numbers
 BITS_TOLERANCE = 1e-3  # of one window or caption
 ROUNDINGS = 8  # so many roundings of the type add up
 
@@ -49,6 +51,28 @@ def level_features(run, artifact, rng):
     _check_room(inputs["model"])
     found = _of_captions(params, None, inputs, pd.DataFrame({"caption": [captions[i] for i in chosen]}))
     return _compared(layers, names, chosen, found, params["weights"].get("dtype"))
+
+
+def colour_words(run, artifact, rng):
+    """The distances of some words from one another, each template by itself."""
+    found, params = json.loads(run.path(artifact).read_text(encoding="utf-8")), run.params(artifact)
+    inputs = _inputs(run, artifact, "model")
+    _check_room(inputs["model"])
+    chosen = sorted(rng.choice(len(found["words"]), size=ITEMS + 1, replace=False).tolist())
+    embedding = []
+    for word in (found["words"][i] for i in chosen):
+        texts = [template.replace("{word}", word) for template in params["templates"]]
+        layers = _of_captions(params, None, inputs, pd.DataFrame({"caption": texts}))[-params["layers"] :]
+        embedding.append(np.concatenate(layers, axis=1).mean(axis=0))
+    reasons = []
+    for a, b in combinations(range(len(chosen)), 2):
+        kept, again = found["distances"][chosen[a]][chosen[b]], np.linalg.norm(embedding[a] - embedding[b])
+        if not math.isclose(
+            kept, again, rel_tol=_tolerance(DISTANCE_TOLERANCE, params["weights"].get("dtype"))
+        ):
+            words = found["words"][chosen[a]], found["words"][chosen[b]]
+            reasons.append(f"{words[0]} and {words[1]} are {kept:.4f} apart, made again {again:.4f}")
+    return reasons, f"distances of {', '.join(found['words'][i] for i in chosen)} made again"
 
 
 def _compared(layers, names, chosen, found, dtype):

@@ -5,9 +5,9 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
-from prh.alignment.density import MEAN
 from prh.figures.style import MARKERS, STYLE
 from prh.sources.caption_levels import OWN, is_control
+from prh.tables import MEAN
 
 
 def alignment_by_caption_density(table, models, caption, chance, k):

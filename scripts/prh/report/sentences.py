@@ -4,7 +4,6 @@ import itertools
 import math
 
 from prh.report.run import interval, many, span
-from prh.sources.caption_levels import OWN, is_control
 from prh.tables import FEWEST
 
 FEW = 6  # fewer points than these lie near a line too often by chance for a correlation to be read from them
@@ -238,41 +237,3 @@ def _embedding(run, model, grid, best):
     if best.layer_x == 0:
         return ", so by its words alone"
     return f"; its words alone, layer 0, reach {grid[grid.layer_x == 0].score.max():.3f}"
-
-
-def density(run, numbers):
-    """Figure 9 of the paper: alignment as captions say more. numbers: rows of the means over trained vision models."""
-    if numbers.empty:
-        return NOTHING
-    asked = ["Do words and pictures agree more when more of the picture is said?"]
-    drawn = [
-        "Left, to the right: how many words a caption has; upwards, alignment, the mean over the trained vision models, of the "
-        f"same items at each level. Dotted: chance, {numbers.chance.iloc[0]:.3f}. Diamonds are the data set's own captions, crosses the "
-        "control: keywords of another item.",
-        "Right: how much each level adds.",
-    ]
-    found = [_densest(run, model, rows) for model, rows in numbers.groupby("language", sort=False)]
-    untrained = [model for model in numbers.language.unique() if not run.is_trained(model)]
-    limits = untrained and (
-        f"{run.labels(untrained)} has learned nothing: as far as it rises, it is the words that carry more, and no model that "
-        "understands more."
-    )
-    return (
-        asked,
-        drawn,
-        found,
-        [limits, "Fewer items than in the main figure have a higher alignment by chance."],
-    )
-
-
-def _densest(run, model, rows):
-    """How a language model's alignment rises from the level of fewest words to that of most, and falls in the control."""
-    by_level = rows.set_index("level")
-    levels = [name for name in rows.level if name != OWN and not is_control(name)]
-    first, last = by_level.loc[levels[0]], by_level.loc[levels[-1]]
-    clear = sum(by_level.step_low[level] > 0 for level in levels[1:])
-    control = [f", {by_level.score[name]:.3f} in the control" for name in rows.level if is_control(name)]
-    return (
-        f"{run.label(model)}: {first.score:.3f}{interval(first)} with {first.words:.1f} words, {last.score:.3f}{interval(last)} with "
-        f"{last.words:.1f}{''.join(control)}; {clear} of {many(len(levels) - 1, 'step')} clear of 0."
-    )
