@@ -18,7 +18,9 @@ def test_the_whole_workflow_is_planned(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for rule, jobs in {
-        "fetch_package": 18,
+        "fetch_package": 19,
+        "extract_caption_levels": 3,
+        "embed_colour_words": 3,
         "extract_vision_features": 6,
         "score_language_model": 3,
         "report": 1,
