@@ -13,11 +13,11 @@ from prh.sources.wheels import extract
 
 COLUMNS = ["word", "srgb", "sets"]
 HEX = re.compile(r"#[0-9a-f]{6}")
-# IEC 61966-2-1 (sRGB) to CIE XYZ, and the white of D65, 2 degrees.
+# IEC 61966-2-1 (sRGB) to CIE XYZ, 2 degrees.
 TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
-WHITE = np.array([0.95047, 1.0, 1.08883])
+WHITE = TO_XYZ.sum(axis=1)  # of D65
 DICTIONARY = "src/data/dictionary.db"  # in its wheel
 
 
