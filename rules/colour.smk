@@ -29,6 +29,7 @@ rule embed_colour_words:
         settings=lambda wildcards: SETUP.settings(wildcards.model) | {"prompt": None},
         templates=lambda wildcards: COLOURS["templates"],
         layers=lambda wildcards: 1 if SETUP.models[wildcards.model].type == "text_encoder" else 4,
+        unit=lambda wildcards: SETUP.models[wildcards.model].type == "text_encoder",
         code=code("embed_colour_words"),
     message:
         "Colour words under {wildcards.model}"

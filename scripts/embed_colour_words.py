@@ -17,7 +17,10 @@ with job(snakemake) as out:
     texts = [template.replace("{word}", word) for word in words for template in params.templates]
     layers, _ = features_of_captions(texts, given.model, params.settings, machine)
     last = list(layers.values())[-params.layers :]
-    embedding = torch.cat(last, dim=1).double().reshape(len(words), len(params.templates), -1).mean(dim=1)
+    embedding = torch.cat(last, dim=1).double()
+    if params.unit:
+        embedding = torch.nn.functional.normalize(embedding, dim=1)
+    embedding = embedding.reshape(len(words), len(params.templates), -1).mean(dim=1)
     distances = torch.cdist(embedding, embedding)
     found = {"model": params.row["name"], "layers": params.layers, "words": words}
     write_json(out.distances, found | {"distances": distances.tolist()})

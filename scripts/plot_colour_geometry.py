@@ -8,7 +8,7 @@ from prh.tables import read_table
 with job(snakemake) as out:
     params = snakemake.params
     table, places = read_table(snakemake.input.colours), read_table(snakemake.input.places)
-    drawn = ~places.space.str.contains(",") & ((places.space == "pixels") | (places.of == params.words))
+    drawn = (places.space == "pixels") | (places.of == params.words)
     places = places[drawn]
     kinds = places[["space", "of"]].drop_duplicates()
     labels = {name: facts["label"] for name, facts in params.models.items()}

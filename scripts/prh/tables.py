@@ -24,7 +24,7 @@ DENSITY = [
 ]
 COLOUR = [
     *("space", "of", "n", "stress", "rho", "rho_low", "rho_high", "rho_null95", "rho_p"),
-    *("r2", "r2_low", "r2_high", "r2_null95", "r2_p"),
+    *("r2", "r2_low", "r2_high", "r2_null95", "r2_p", "r2_fits_low", "r2_fits_high"),
 ]
 COLOUR_PLACES = ["space", "of", "colour", "true_l", "true_a", "true_b", "l", "a", "b"]
 MEAN = "mean"  # in the column of vision models: over the trained ones

@@ -14,9 +14,11 @@ TURN = np.linalg.qr(RNG.normal(size=(3, 3)))[0]
 
 def test_distances_of_cielab_itself_fit_it():
     distances = squareform(pdist(PLACES))
-    layout, stress = colour.embed(distances, 10, 0)
-    _, found = colour.compare(distances, layout, PLACES, 99, 0)
-    assert stress < 0.01
+    layouts, stresses = colour.embed(distances, 10, 0)
+    _, found = colour.compare(distances, layouts, stresses, PLACES, 99, 0)
+    assert stresses[0] < 0.01
+    assert (np.diff(stresses) >= 0).all()
+    assert found["r2_fits_low"] <= found["r2"] <= found["r2_fits_high"]
     assert found["rho"] == pytest.approx(1)
     assert found["r2"] == pytest.approx(1, abs=1e-3)
     assert found["rho_p"] == found["r2_p"] == 0.01
@@ -61,11 +63,11 @@ def test_a_planted_geometry_is_found_and_shuffled_partners_lose_it():
     meetings = planted(30)
     for found, near in ((meetings, True), (meetings.shuffled(0), False)):
         distances = found.distances()
-        layout, _ = colour.embed(distances, 10, 0)
-        _, values = colour.compare(distances, layout, PLACES, 199, 0)
+        _, values = colour.compare(distances, *colour.embed(distances, 10, 0), PLACES, 199, 0)
         assert (values["r2"] > 0.94) == near
         assert (values["rho_p"] < 0.01) == near
         assert (values["r2_p"] < 0.01) == near
+    assert abs(colour.shuffled_correlations(meetings, 20, 0).mean()) < 0.05
 
 
 def test_information_is_symmetric_and_of_a_distribution():
@@ -114,13 +116,13 @@ def test_words_meet_within_the_window_and_under_their_stems():
 
 def test_intervals_are_about_the_value_and_narrower_with_more():
     meetings = planted(30, 20_000)
-    layout, _ = colour.embed(meetings.distances(), 5, 0)
-    ends = colour.intervals(meetings, layout, 30, 0.9, 0)
+    layout, middle = colour.embed(meetings.distances(), 5, 0)[0][0], [0.05, 0.95]
+    ends = colour.intervals(meetings, layout, 30, middle, 0)
     for low, high in ends.values():
         assert low < 0 < high
     more = planted(30, 200_000)
     wider = ends["rho"][1] - ends["rho"][0]
-    narrower = colour.intervals(more, colour.embed(more.distances(), 5, 0)[0], 30, 0.9, 0)["rho"]
+    narrower = colour.intervals(more, colour.embed(more.distances(), 5, 0)[0][0], 30, middle, 0)["rho"]
     assert narrower[1] - narrower[0] < wider
 
 

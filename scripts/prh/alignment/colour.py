@@ -16,6 +16,7 @@ from prh.errors import InputError
 from prh.sources.colours import to_cielab
 
 DIMENSIONS = 3
+NEAR = 1.01  # times the best stress: a layout as good
 FEWEST = 5  # colours of which a geometry can be fitted: three coordinates each, and a turn, a shift and a scale to spend
 STEMS = {"grey": "gray", "reddish": "red", "greyish": "gray", "bluish": "blue", "whitish": "white"}
 
@@ -79,8 +80,9 @@ def word_pairs(texts, words, window):
             for later, other in found[i + 1 :]:
                 if later - at > window:
                     break
-                pairs.append((one, other))
-                source.append(number)
+                if one != other:
+                    pairs.append((one, other))
+                    source.append(number)
     if not pairs:
         raise InputError(f"the text has no two colour words at most {window} words apart")
     return np.array(pairs), np.array(source)
@@ -101,19 +103,21 @@ def dissimilarity(information):
 
 
 def embed(distances, starts, seed, begin=None):
-    """Metric MDS in three dimensions, the best of so many random starts, or from `begin`: ((n, 3), its stress of Kruskal 1964)."""
+    """Metric MDS in three dimensions from so many random starts, or from `begin`: (layouts (starts, n, 3), stress of each).
+
+    The best first; stress as Kruskal 1964 has it.
+    """
     if len(distances) < FEWEST:
         raise InputError(f"{len(distances)} colours are too few for a geometry: at least {FEWEST} are needed")
-    scaling = MDS(
-        DIMENSIONS,
-        metric="precomputed",
-        n_init=starts if begin is None else 1,
-        init="random",
-        random_state=seed,
-        normalized_stress=False,
-    )
-    layout = scaling.fit_transform(distances, init=begin)
-    return layout, float(np.sqrt(scaling.stress_ * 2 / (distances**2).sum()))
+    found = []
+    for number in range(1 if begin is not None else starts):
+        scaling = MDS(
+            DIMENSIONS, metric="precomputed", n_init=1, init="random", random_state=seed + number, normalized_stress=False
+        )  # fmt: skip
+        layout = scaling.fit_transform(distances, init=begin)
+        found.append((float(np.sqrt(scaling.stress_ * 2 / (distances**2).sum())), layout))
+    found.sort(key=lambda one: one[0])
+    return np.stack([layout for _, layout in found]), np.array([stress for stress, _ in found])
 
 
 def fit(layout, target):
@@ -141,15 +145,17 @@ def fit(layout, target):
     return best
 
 
-def compare(distances, layout, cielab, permutations, seed):
-    """How much like CIELAB distances and their layout are, and the null: the colours' names permuted.
+def compare(distances, layouts, stresses, cielab, permutations, seed):
+    """How much like CIELAB distances and their best layout are, and the null: the colours' names permuted.
 
-    Returns (fitted layout, {rho, rho_null95, rho_p, r2, r2_null95, r2_p}); rho is Spearman's of all distances with CIELAB's.
-    A layout in three dimensions fits anything to some degree: R2 says nothing without its null.
+    Returns (fitted layout, {rho, rho_null95, rho_p, r2, r2_null95, r2_p, r2_fits_low, r2_fits_high}); rho is Spearman's of all
+    distances with CIELAB's. A layout in three dimensions fits anything to some degree: R2 says nothing without its null.
+    The last two: R2 among all layouts whose stress is within 1 % of the best.
     """
     generator, n = np.random.default_rng(seed), len(cielab)
     orders = np.stack([generator.permutation(n) for _ in range(permutations)])
-    fitted, share = fit(layout, cielab)
+    (fitted, share), layout = fit(layouts[0], cielab), layouts[0]
+    near = fit(layouts[stresses <= NEAR * stresses[0]], cielab)[1]
     ranks = squareform(stats.rankdata(pdist(cielab)))
     own, upper = stats.rankdata(squareform(distances, checks=False)), np.triu_indices(n, 1)
     rho = float(np.corrcoef(own, ranks[upper])[0, 1])
@@ -160,7 +166,7 @@ def compare(distances, layout, cielab, permutations, seed):
         found[name] = value
         found[f"{name}_null95"] = float(np.quantile(null[name], 0.95))
         found[f"{name}_p"] = float((1 + (null[name] >= value).sum()) / (permutations + 1))
-    return fitted, found
+    return fitted, found | {"r2_fits_low": float(near.min()), "r2_fits_high": float(near.max())}
 
 
 def correlation(distances, cielab):
@@ -198,15 +204,15 @@ class Meetings:
         return replace(self, pairs=np.stack([self.pairs[:, 0], second], axis=1))
 
 
-def pixel_meetings(images, pairs, radius, grid, fewest, smoothing, seed):
+def pixel_meetings(images, pairs, radius, grid, hits, smoothing, seed):
     """The meetings of colours in images (n, height, width, 3): cells of a grid in sRGB that are hit at least so often."""
     pixels, items = draw_pixel_pairs(images, pairs, radius, seed)
     cells, lab = quantise(pixels, grid), to_cielab(pixels.reshape(-1, 3))
     flat, size = cells.ravel(), grid**3
-    hits = np.bincount(flat, minlength=size)
-    kept = np.flatnonzero(hits >= fewest)
+    found = np.bincount(flat, minlength=size)
+    kept = np.flatnonzero(found >= hits)
     sums = [np.bincount(flat, lab[:, axis], minlength=size) for axis in range(3)]
-    places = np.stack(sums, axis=1)[kept] / hits[kept, None]
+    places = np.stack(sums, axis=1)[kept] / found[kept, None]
     return Meetings(cells, items, size, kept, places, smoothing)
 
 
@@ -216,10 +222,16 @@ def word_meetings(texts, words, cielab, window, smoothing):
     return Meetings(pairs, items, len(words), np.arange(len(words)), np.asarray(cielab), smoothing)
 
 
-def intervals(meetings, layout, count, level, seed):
+def shuffled_correlations(meetings, count, seed):
+    """The control: Spearman's correlation with CIELAB when partners are shuffled, `count` times."""
+    shuffles = (meetings.shuffled(seed + number) for number in range(count))
+    return np.array([correlation(found.distances(), meetings.cielab) for found in shuffles])
+
+
+def intervals(meetings, layout, count, middle, seed):
     """Of rho and R2, over items (images, texts) drawn with replacement; each fit goes on from `layout`.
 
-    Percentiles of the deviations from their mean, to be added to the values: {rho: (low, high), r2: (low, high)}.
+    middle: the two quantiles. Returns those of the deviations from their mean, to be added to the values: {rho: (low, high), r2: ...}.
     """
     generator, rows = np.random.default_rng(seed), []
     n = int(meetings.items.max()) + 1
@@ -228,7 +240,7 @@ def intervals(meetings, layout, count, level, seed):
         drawn = np.bincount(generator.integers(n, size=n), minlength=n)
         distances = meetings.distances(drawn[meetings.items])
         rho = np.corrcoef(stats.rankdata(squareform(distances, checks=False)), ranks)[0, 1]
-        rows.append((rho, float(fit(embed(distances, 1, seed, begin=layout)[0], meetings.cielab)[1])))
+        rows.append((rho, float(fit(embed(distances, 1, seed, begin=layout)[0][0], meetings.cielab)[1])))
     deviations = np.array(rows) - np.mean(rows, axis=0)
-    ends = np.quantile(deviations, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    ends = np.quantile(deviations, middle, axis=0)
     return dict(zip(("rho", "r2"), ends.T.tolist(), strict=True))

@@ -63,7 +63,9 @@ def colour_words(run, artifact, rng):
     for word in (found["words"][i] for i in chosen):
         texts = [template.replace("{word}", word) for template in params["templates"]]
         layers = _of_captions(params, None, inputs, pd.DataFrame({"caption": texts}))[-params["layers"] :]
-        embedding.append(np.concatenate(layers, axis=1).mean(axis=0))
+        joined = np.concatenate(layers, axis=1)
+        lengths = np.linalg.norm(joined, axis=1, keepdims=True) if params["unit"] else 1
+        embedding.append((joined / lengths).mean(axis=0))
     reasons = []
     for a, b in combinations(range(len(chosen)), 2):
         kept, again = found["distances"][chosen[a]][chosen[b]], np.linalg.norm(embedding[a] - embedding[b])
