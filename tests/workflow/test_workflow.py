@@ -101,3 +101,15 @@ def test_only_figures_follow_a_lost_figure(small):
     words = [line.split() for line in (done.stdout + done.stderr).splitlines()]
     assert {word[0] for word in words if word[1:] == ["1"]} == {"plot_alignment_matrix", "figures"}
     assert snakemake(small, "--cores", "2").returncode == 0
+
+
+def test_own_captions_have_the_alignment_of_the_main_table(small):
+    """Figure 9 takes all items of the small run, so that its last level is the main figure's."""
+    density = pd.read_csv(small / "results/tables/caption_density.csv")
+    own = density[(density.level == "own caption") & (density.vision != "mean")]
+    table = pd.read_csv(small / "results/tables/alignment.csv")
+    table = table[(table.dataset == "openmoji_64") & (table.metric == "mutual_knn") & (table.k == 10)]
+    both = own.merge(table, left_on=["language", "vision"], right_on=["model_x", "model_y"])
+    assert len(both) == len(own) == 4
+    assert both.score_x.to_numpy() == pytest.approx(both.score_y.to_numpy(), abs=1e-9)
+    assert (both.layer_x_x == both.layer_x_y).all()
