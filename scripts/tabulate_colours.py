@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from prh.alignment import colour
-from prh.features.images import paths_of
 from prh.job import job, progress
 from prh.sources.colours import read_definitions, read_words, to_cielab
+from prh.sources.datasets import paths_of
 from prh.sources.images import read_small
 from prh.tables import COLOUR, COLOUR_PLACES, write_table
 

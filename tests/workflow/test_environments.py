@@ -26,6 +26,7 @@ ENVIRONMENTS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
 CONDA_NAMES = {
     "torch": "pytorch",
     "PIL": "pillow",
+    "sklearn": "scikit-learn",
     "IPython": "ipython",
     "resvg_py": "resvg-py",
     "matplotlib": "matplotlib-base",

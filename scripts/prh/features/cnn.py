@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from prh.errors import InputError, about
-from prh.features.images import extract_features, paths_of
+from prh.features.images import extract_features
 from prh.features.onnx_session import open_network
+from prh.sources.datasets import paths_of
 from prh.sources.wheels import extract, members, read_member
 
 

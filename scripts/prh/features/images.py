@@ -1,20 +1,12 @@
 """Images through a vision model that takes pixels: preprocessing and batches, the same for every such adapter."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from PIL import Image
 
 from prh.features.layers import LayerCollector
 from prh.job import progress
-from prh.sources.datasets import read_captions
 from prh.sources.images import open_image
-
-
-def paths_of(dataset):
-    """Where the images of a data set lie, in the order of its pairs."""
-    return [Path(dataset) / image for image in read_captions(dataset).image]
 
 
 def extract_features(layers_of, row, paths, batch_size):
