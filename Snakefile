@@ -25,6 +25,9 @@ include: "rules/sources.smk"
 include: "rules/features.smk"
 include: "rules/alignment.smk"
 include: "rules/performance.smk"
+include: "rules/density.smk"
+include: "rules/colour.smk"
+include: "rules/panel.smk"
 include: "rules/transfer.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -58,7 +61,7 @@ LINES = Lines(workflow, logger, cost)
 
 
 onsuccess:
-    main_figure = f"figures/{DRAWN[0]}.pdf"
+    main_figure = f"figures/{drawn(DATASETS[0])[0]}.pdf"
     LINES.done(
         [
             (main_figure, "the main figure"),

@@ -62,6 +62,12 @@ def run_on_items(wildcards):
     )
 
 
+def run_on_levels(wildcards):
+    """A language model runs over short captions of each level, and over the control's."""
+    count = (len(DENSITY["levels"]) + 1) * (DENSITY["items"] or items(wildcards.dataset))
+    return run_model(wildcards, count * CAPTION / 2)
+
+
 def run_on_text(wildcards):
     """A model runs over a text, in windows that overlap."""
     text, performance = SETUP.corpora[wildcards.corpus], CONFIG["performance"]
@@ -133,6 +139,7 @@ WORK = {
     "probe_tasks": probe,
     "tabulate_transfer": lambda _wildcards: 0.01 * len(PANEL) ** 2,
     "place_models": lambda _wildcards: 3,
+    "extract_caption_levels": run_on_levels,
     "score_captions": run_on_items,
     "score_language_model": run_on_text,
     "evaluate_downstream": run_on_benchmarks,

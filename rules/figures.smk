@@ -19,12 +19,26 @@ COMMON = {
     "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
 }
 
-# chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it. numbers: how
-# they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
+# chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
+# sets of which it has. numbers: how they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
 Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
 FIGURES = {
     "alignment_vs_performance": Figure(
         MAIN, "Alignment over language-model performance (figure 3)", ALIGNMENT | PERFORMANCE
+    ),
+    "alignment_by_caption_density": Figure(
+        MAIN,
+        "Alignment as captions say more (figure 9)",
+        {"density": "results/tables/caption_density.csv"},
+        COMMON | {"k": DENSITY.get("k")},
+        drawn=WITH_LEVELS,
+    ),
+    "colour_geometry": Figure(
+        MAIN,
+        "Colours by what goes with what (figure 8)",
+        {"colours": "results/tables/colours.csv", "places": "results/colour/places.csv"},
+        COMMON | {"words": COLOURS.get("words"), "data": label_of_dataset, "caption": CONFIG["title"]},
+        drawn=DATASETS[:1] if COLOURS else [],
     ),
     "alignment_matrix": Figure(PAIRS, "All models by all models", ALIGNMENT),
     "layer_alignment": Figure(
@@ -100,23 +114,10 @@ FIGURES = {
         numbers="comparison",
     ),
     "vision_convergence": Figure(
-        PAIRS,
-        "Vision models with each other, by what they solve (figure 2)",
-        {name: f"results/tables/{name}.csv" for name in ("convergence", "vision_pairs", "competence")},
-        {"caption": CAPTION_OF_PANEL, "models": RELATED},
-        drawn=bool(TRANSFER),
-        numbers="convergence",
+        PAIRS, "Vision models by what they solve (figure 2)", CONVERGED, OF_PANEL, WITH_PANEL, "convergence"
     ),
-    "vision_map": Figure(
-        PAIRS,
-        "A map of the vision models (figure 2)",
-        {name: f"results/tables/{name}.csv" for name in ("vision_places", "competence")},
-        {"caption": CAPTION_OF_PANEL, "models": RELATED, "how": TRANSFER and TRANSFER["map"]},
-        drawn=bool(TRANSFER),
-        numbers="map",
-    ),
+    "vision_map": Figure(PAIRS, "A map of vision models (figure 2)", PLACED, OF_PANEL, WITH_PANEL, "map"),
 }
-DRAWN = [name for name, figure in FIGURES.items() if figure.drawn]
 
 
 for name, figure in FIGURES.items():

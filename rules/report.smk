@@ -10,9 +10,12 @@ rule tables:
 rule figures:
     """All figures."""
     input:
-        expand(
-            "figures/{folder}{figure}.{ending}", folder=FOLDERS, figure=DRAWN, ending=["pdf", "png", "csv"]
-        ),
+        [
+            f"figures/{folder}{figure}.{ending}"
+            for folder, dataset in FOLDERS.items()
+            for figure in drawn(dataset)
+            for ending in ("pdf", "png", "csv")
+        ],
 
 
 # The chapters of the tour whose figures are in the story.
@@ -41,7 +44,7 @@ rule report:
         text=SETUP.corpora[CORPUS].label,
         metric=CONFIG["alignment"]["metrics"][0],
         models=labels,
-        figures={n: FIGURES[n].title for n in DRAWN if FIGURES[n].chapter in STORY_CHAPTERS},
+        figures={n: FIGURES[n].title for n in drawn(DATASETS[0]) if FIGURES[n].chapter in STORY_CHAPTERS},
         code=code("make_story"),
     message:
         "Running the notebook"

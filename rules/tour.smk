@@ -66,6 +66,15 @@ def files_of(name, figure):
     return {"pdf": f"{path}.pdf", "png": png, "csv": csv}
 
 
+def drawn(dataset):
+    """The figures that this run has of a data set: those that it always has, and those that it has of this one."""
+    return [
+        name
+        for name, figure in FIGURES.items()
+        if (dataset in figure.drawn if isinstance(figure.drawn, list) else figure.drawn)
+    ]
+
+
 # As many models as a page can show and a phone can open; the tables and figures have all.
 SHOWN = LANGUAGE[:20] + VISION[:20]
 
@@ -79,8 +88,8 @@ def shown(dataset):
         "folder": f"results/data/{dataset}",
         "tiles": [path for path in tiles(dataset, METRIC) if {*map(int, Path(path).stem.split("-"))} <= held],
         "neighbors": [f"results/neighbors/{dataset}/{model}.safetensors" for model in SHOWN],
-        "figures": [f"figures/{folder}{name}.png" for name in DRAWN],
-        "numbers": [f"figures/{folder}{name}.csv" for name in DRAWN],
+        "figures": [f"figures/{folder}{name}.png" for name in drawn(dataset)],
+        "numbers": [f"figures/{folder}{name}.csv" for name in drawn(dataset)],
     }
 
 

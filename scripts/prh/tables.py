@@ -32,22 +32,21 @@ VISION_PAIRS = [
     *("ci_low", "ci_high", "null_mean", "tau", "p_value"),
 ]
 CONVERGENCE = [
-    *(
-        "quantity",
-        "competence",
-        "of",
-        "low",
-        "high",
-        "models",
-        "pairs",
-        "value",
-        "error",
-        "ci_low",
-        "ci_high",
-    ),
+    *("quantity", "competence", "of", "low", "high", "models", "pairs"),
+    *("value", "error", "ci_low", "ci_high"),
     *("null_mean", "null_low", "null_high", "p_value"),
 ]
 VISION_PLACES = ["model", "x", "y", "agreement", "agreement_null"]
+DENSITY = [
+    *("dataset", "level", "words", "language", "vision", "layer_x", "layer_y", "score", "chance"),
+    *("ci_low", "ci_high", "null_mean", "tau", "p_value", "step", "step_low", "step_high"),
+]
+COLOUR = [
+    *("space", "of", "n", "stress", "rho", "rho_low", "rho_high", "rho_null95", "rho_p"),
+    *("r2", "r2_low", "r2_high", "r2_null95", "r2_p", "r2_fits_low", "r2_fits_high"),
+]
+COLOUR_PLACES = ["space", "of", "colour", "true_l", "true_a", "true_b", "l", "a", "b"]
+MEAN = "mean"  # in the column of vision models: over the trained ones
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
@@ -59,6 +58,8 @@ COLUMNS = {
     "vision_pairs": VISION_PAIRS,
     "convergence": CONVERGENCE,
     "vision_places": VISION_PLACES,
+    "caption_density": DENSITY,
+    "colours": COLOUR,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]

@@ -18,6 +18,9 @@ def test_columns_of_the_tables():
     for name in ("alignment", "performance", "correlation"):
         assert listed(f"results/tables/{name}.csv") == list(getattr(tables, name.upper()))
     assert listed("results/tables/downstream.csv") == list(tables.DOWNSTREAM)
+    assert listed("results/tables/colours.csv") == list(tables.COLOUR)
+    assert listed("results/colour/places.csv") == list(tables.COLOUR_PLACES)
+    assert listed("results/tables/caption_density.csv") == list(tables.DENSITY)
     assert listed("results/audit/") == list(audit.COLUMNS)
 
 

@@ -126,11 +126,15 @@ def test_one_sample_of_each_rule_leaves_no_rule_out(small, seed):
     sampled = [f.rule for f in audit.audit(small, 1, seed) if "sample" in f.passed]
     assert sorted(sampled) == [
         "calibrate_alignment",
+        "embed_colour_words",
+        "extract_caption_levels",
         "extract_language_features",
         "extract_vision_features",
         "index_neighbors",
         "measure_alignment",
         "score_language_model",
+        "tabulate_caption_density",
+        "tabulate_colours",
     ]
 
 

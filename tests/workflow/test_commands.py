@@ -21,6 +21,7 @@ def clone(small, tmp_path_factory):
     config = yaml.safe_load((small / "config.yaml").read_text())
     config |= {"datasets": ["openmoji_64"], "models": ["smollm2-135m-random", "mobilenet-v2"], "tables": {}}
     config |= {"alignment": {"metrics": ["mutual_knn@10"]}, "figures": {}}
+    config |= {"caption_density": None, "colour_geometry": None}
     config["calibration"]["metrics"] = ["mutual_knn@10"]
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     with (folder / "config/datasets.tsv").open("a") as table:

@@ -26,11 +26,11 @@ ENVIRONMENTS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
 CONDA_NAMES = {
     "torch": "pytorch",
     "PIL": "pillow",
+    "sklearn": "scikit-learn",
     "IPython": "ipython",
     "resvg_py": "resvg-py",
     "matplotlib": "matplotlib-base",
     "seaborn": "seaborn-base",
-    "sklearn": "scikit-learn",
     "umap": "umap-learn",
 }
 # Environments whose versions are those of requirements-paper.txt.

@@ -32,6 +32,8 @@ def toys(small, tmp_path_factory):
         "title": "toys",
         "datasets": config["datasets"][:1],
         "models": ["minilm-l6", "mobilenet-v2", MODEL],
+        "caption_density": None,
+        "colour_geometry": None,
     }
     for text in fences(PAGE, "yaml"):
         config |= yaml.safe_load(text)

@@ -18,7 +18,9 @@ def test_the_whole_workflow_is_planned(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for rule, jobs in {
-        "fetch_package": 18,
+        "fetch_package": 19,
+        "extract_caption_levels": 3,
+        "embed_colour_words": 3,
         "extract_vision_features": 6,
         "score_language_model": 3,
         "report": 1,
@@ -70,9 +72,10 @@ def test_records_hold_what_is_there(small):
 
 
 def test_figures_and_report(small):
-    (names,) = variables("DRAWN")
-    assert len(names) == 10
-    for folder in ("figures", "figures/pictures"):
+    (drawn,) = variables("drawn")
+    of_the_first = drawn("openmoji_1024")
+    assert len(of_the_first) == 12
+    for folder, names in (("figures", of_the_first), ("figures/pictures", drawn("pictures"))):
         for name in names:
             for ending in ("pdf", "png", "csv"):
                 assert (small / folder / f"{name}.{ending}").stat().st_size > 100
@@ -98,3 +101,15 @@ def test_only_figures_follow_a_lost_figure(small):
     words = [line.split() for line in (done.stdout + done.stderr).splitlines()]
     assert {word[0] for word in words if word[1:] == ["1"]} == {"plot_alignment_matrix", "figures"}
     assert snakemake(small, "--cores", "2").returncode == 0
+
+
+def test_own_captions_have_the_alignment_of_the_main_table(small):
+    """Figure 9 takes all items of the small run, so that its last level is the main figure's."""
+    density = pd.read_csv(small / "results/tables/caption_density.csv")
+    own = density[(density.level == "own caption") & (density.vision != "mean")]
+    table = pd.read_csv(small / "results/tables/alignment.csv")
+    table = table[(table.dataset == "openmoji_64") & (table.metric == "mutual_knn") & (table.k == 10)]
+    both = own.merge(table, left_on=["language", "vision"], right_on=["model_x", "model_y"])
+    assert len(both) == len(own) == 4
+    assert both.score_x.to_numpy() == pytest.approx(both.score_y.to_numpy(), abs=1e-9)
+    assert (both.layer_x_x == both.layer_x_y).all()

@@ -149,8 +149,18 @@ def bootstrap_interval(
     if resample is None:
         return math.nan, math.nan
     values = np.concatenate([resample(weights) for weights in _weights(x.n, count, seed)])
+    return interval(score, values, level)
+
+
+def interval(score: float, values: np.ndarray, level: float) -> tuple[float, float]:
+    """Percentiles of the deviations of resampled values (count,) from their mean, about the score."""
     low, high = np.quantile(values - values.mean(), [(1 - level) / 2, (1 + level) / 2])
     return score + float(low), score + float(high)
+
+
+def resampled(shares: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """The mean of shares (n,) over samples drawn with replacement, `count` times, the same samples for all shares."""
+    return np.concatenate([shares @ weights / len(shares) for weights in _weights(len(shares), count, seed)])
 
 
 def one_layer(state: LayerState, layer: int) -> LayerState:

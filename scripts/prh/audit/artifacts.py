@@ -36,6 +36,14 @@ KINDS = {
     "features": Kind(
         r"results/features/.+\.safetensors", checks_measures.features, samples_of_models.features
     ),
+    "caption levels": Kind(r"results/levels/.+/captions\.parquet", checks_sources.caption_levels),
+    "level features": Kind(
+        r"results/levels/.+\.safetensors", checks_measures.level_features, samples_of_models.level_features
+    ),
+    "colour words": Kind(
+        r"results/colour/.+\.json", checks_measures.colour_words, samples_of_models.colour_words
+    ),
+    "colour places": Kind(r"results/colour/places\.csv", checks_measures.colour_places),
     "neighbors": Kind(r"results/neighbors/.+\.safetensors", checks_measures.neighbors, samples.neighbors),
     "alignment": Kind(r"results/alignment/.+\.parquet", checks_measures.alignment, samples.alignment),
     "calibration": Kind(r"results/calibration/.+\.parquet", checks_measures.calibration, samples.calibration),
@@ -47,6 +55,10 @@ KINDS = {
     "alignment table": Kind(r"results/tables/alignment\.csv", checks_tables.alignment_table),
     "performance table": Kind(r"results/tables/performance\.csv", checks_tables.performance_table),
     "correlation table": Kind(r"results/tables/correlation\.csv", checks_tables.correlation_table),
+    "density table": Kind(
+        r"results/tables/caption_density\.csv", checks_tables.density_table, samples.density
+    ),
+    "colour table": Kind(r"results/tables/colours\.csv", checks_tables.colour_table, samples.colour),
     "downstream table": Kind(r"results/tables/downstream\.csv", checks_tables.downstream_table),
     "labels": Kind(r"results/labels/.+\.parquet", checks_transfer.labels, samples_of_transfer.labels),
     "probes": Kind(r"results/probes/.+\.parquet", checks_transfer.probes, samples_of_transfer.probes),

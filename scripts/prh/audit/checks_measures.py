@@ -11,7 +11,8 @@ from prh.alignment.catalogue import METRICS
 from prh.alignment.neighbors import read_index
 from prh.features.layers import read_features
 from prh.provenance import MANIFEST, file_digest
-from prh.tables import NULLS, SCORES, read_parts
+from prh.sources.caption_levels import distinct_captions, read_levels
+from prh.tables import COLOUR_PLACES, NULLS, SCORES, read_parts, read_table
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
 SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of documents
@@ -31,13 +32,33 @@ def features(run, artifact):
         made_from = metadata[f"{run.kind(source)}_sha256"]
         if run.is_intact(source) and made_from != file_digest(run.path(source) / MANIFEST):
             yield f"was made from another {source}"
+    yield from _layers(layers, names, row, metadata["pairs"])
+
+
+def level_features(run, artifact):
+    """As `features`, of the distinct captions of all levels."""
+    layers, names, metadata = read_features(run.path(artifact))
+    params, levels = run.params(artifact), None
+    if metadata["model"] != params["row"]["name"]:
+        yield f"is of {metadata['model']}, the rule asked for {params['row']['name']}"
+    yield from _weights(metadata, params)
+    for source in run.inputs(artifact):
+        if run.kind(source) == "caption levels" and run.is_intact(source):
+            levels = len(distinct_captions(read_levels(run.path(source))))
+            if metadata["levels_sha256"] != file_digest(run.path(source)):
+                yield f"was made from another {source}"
+    yield from _layers(layers, names, params["row"], levels or metadata["captions"])
+
+
+def _layers(layers, names, row, count):
+    """Layers and width of the model's row; a finite float32 row for each of so many items, not all zeros."""
     if len(layers) != row["layers"] or layers[-1].shape[1] != row["width"]:
         yield f"{len(layers)} layers, the last of width {layers[-1].shape[1]}; the model has {row['layers']}, {row['width']}"
     for name, values in zip(names, layers, strict=True):
         if values.dtype != torch.float32 or values.ndim != 2:
             yield f"layer {name} is {tuple(values.shape)} {values.dtype}, not (n, d) float32"
-        elif len(values) != metadata["pairs"]:
-            yield f"layer {name} has {len(values)} rows, the data set {metadata['pairs']} pairs"
+        elif len(values) != count:
+            yield f"layer {name} has {len(values)} rows, not one for each of {count} items"
         elif not torch.isfinite(values).all():
             yield f"layer {name} has NaN or infinity"
         elif (values == 0).all(dim=1).any():
@@ -65,6 +86,34 @@ def neighbors(run, artifact):
         features, _, _ = read_features(run.path(source))
         if n != len(features[0]) or layers != len(features) + bool(params["concatenate"]):
             yield f"({layers}, {n}, ...) does not fit {source}: {len(features)} layers, {len(features[0])} items"
+
+
+def colour_words(run, artifact):
+    """Distances of the table's words: symmetric, 0 to itself, finite, of the model asked for."""
+    found, params = json.loads(run.path(artifact).read_text(encoding="utf-8")), run.params(artifact)
+    distances = np.array(found["distances"])
+    if found["model"] != params["row"]["name"] or found["layers"] != params["layers"]:
+        yield f"is of {found['model']}, {found['layers']} layers; asked were {params['row']['name']}, {params['layers']}"
+    if (
+        distances.shape != (len(found["words"]),) * 2
+        or not np.isfinite(distances).all()
+        or (distances < 0).any()
+    ):
+        yield f"distances are {distances.shape} for {len(found['words'])} words, or not all finite and positive"
+    elif not np.allclose(distances, distances.T) or not np.allclose(np.diag(distances), 0, atol=1e-4):
+        yield "distances are not symmetric, or a word is not at 0 from itself"
+
+
+def colour_places(run, artifact):
+    """A place for each colour of each space, finite, words where CIELAB has them."""
+    table = read_table(run.path(artifact))
+    if list(table.columns) != COLOUR_PLACES or not np.isfinite(table[COLOUR_PLACES[3:]]).all(axis=None):
+        yield "has other columns than it should, or a place that is not finite"
+        return
+    if table.duplicated(["space", "of", "colour"]).any():
+        yield "a colour stands twice in a space"
+    if not table.true_l.between(-ROUNDING, 100 + ROUNDING).all():
+        yield "a lightness lies outside 0 ... 100"
 
 
 def alignment(run, artifact):

@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from prh.provenance import MANIFEST, read_manifest, tree_files
+from prh.sources.caption_levels import OWN, is_control, read_levels
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 INDEX = "model.safetensors.index.json"
@@ -48,6 +49,29 @@ def dataset(run, artifact):
                 image.load()
         except (OSError, SyntaxError) as error:
             yield f"{row.image}: not a readable image ({error})"
+
+
+def caption_levels(run, artifact):
+    """The same items at each level, as many as asked for; captions that begin with those of the level before."""
+    table, before = read_levels(run.path(artifact)), None
+    groups = {level: group.set_index("item").caption for level, group in table.groupby("level", sort=False)}
+    items = groups[OWN].index
+    if not items.is_unique or (table.words != table.caption.str.split().str.len()).any():
+        yield "an item stands twice at a level, or words are not those of the caption"
+    for level, captions in groups.items():
+        if not captions.index.equals(items):
+            yield f"level `{level}` is not of the same items as the others"
+        elif before is not None and level != OWN:
+            begun = groups[next(iter(groups))] if is_control(level) else before
+            bad = [item for item in items if not captions[item].startswith(begun[item])]
+            if bad:
+                yield f"level `{level}`, item {bad[0]}: `{captions[bad[0]]}` does not begin with `{begun[bad[0]]}`"
+        before = captions
+    for source in run.inputs(artifact):
+        if run.kind(source) == "dataset" and run.is_intact(source):
+            there = pd.read_parquet(run.path(source) / "captions.parquet").caption
+            if not groups[OWN].equals(there.iloc[items].set_axis(items)):
+                yield f"level `{OWN}` has other captions than {source}"
 
 
 def model(run, artifact):

@@ -18,7 +18,8 @@ from prh.audit.checks_measures import ROUNDING, scores_in_bounds
 from prh.audit.definitions import step_up
 from prh.figures.comparison import compare
 from prh.performance.downstream import MEASURED, OF_CAPTIONS
-from prh.tables import FEWEST, NULLS, PAIR, read_table
+from prh.sources.caption_levels import OWN, read_levels
+from prh.tables import FEWEST, MEAN, NULLS, PAIR, read_table
 
 
 def alignment_table(run, artifact):
@@ -288,6 +289,50 @@ def _means(run, artifact):
             yield f"{above.index[0]} of {metric}, k = {k}, {above.iloc[0]}, is above the score, {value['mean score']}"
         if metric == "mutual_knn" and value.get("mean null", math.nan) < k / (pairs - 1) - 0.005:
             yield f"mean null of {metric}, k = {k} is below chance"
+
+
+def density_table(run, artifact):
+    """Each language model at each level with each vision model, and their mean; words are those of the levels."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    if not table.score.between(0, 1).all() or (table.ci_low > table.ci_high).any():
+        yield "a score lies outside 0 ... 1, or an interval is the wrong way round"
+    for (model, level), group in table.groupby(["language", "level"], sort=False):
+        if sorted(group.vision) != sorted([*params["vision"], MEAN]):
+            yield f"{model} at `{level}` is not with each vision model once, and their mean"
+            continue
+        scores = group.set_index("vision").score
+        if not math.isclose(scores[MEAN], scores[params["trained"]].mean(), abs_tol=1e-9):
+            yield f"the mean of {model} at `{level}` is {scores[MEAN]}, its scores give {scores[params['trained']].mean()}"
+    for source in run.inputs(artifact):
+        if run.kind(source) == "caption levels" and run.is_intact(source):
+            levels = read_levels(run.path(source))
+            words, n = levels.groupby("level").words.mean(), (levels.level == OWN).sum()
+            if not np.allclose(table.words, table.level.map(words)):
+                yield f"words are not those of {source}"
+            if not np.allclose(table.chance, params["k"] / (n - 1)):
+                yield f"chance is not k / (n - 1) with n = {n}"
+
+
+def colour_table(run, artifact):
+    """Correlations and shares that can be; each R2 is that of the places that were made with it."""
+    table = read_table(run.path(artifact))
+    if not table.rho.between(-1, 1).all() or (table.r2.dropna() > 1).any():
+        yield "a correlation lies outside -1 ... 1, or an R2 above 1"
+    for name in ("rho", "r2"):
+        if (
+            not table[f"{name}_p"].dropna().between(0, 1).all()
+            or (table[f"{name}_low"] > table[f"{name}_high"]).any()
+        ):
+            yield f"a p-value of {name} lies outside 0 ... 1, or an interval is the wrong way round"
+    places = read_table(run.path(artifact).parents[1] / "colour" / "places.csv")
+    for (space, of), mine in places.groupby(["space", "of"], sort=False):
+        true, found = (
+            mine[columns].to_numpy() for columns in (["true_l", "true_a", "true_b"], ["l", "a", "b"])
+        )
+        share = 1 - ((true - found) ** 2).sum() / ((true - true.mean(axis=0)) ** 2).sum()
+        row = table[(table.space == space) & (table.of == of)]
+        if len(row) != 1 or not math.isclose(row.r2.iloc[0], share, abs_tol=1e-6):
+            yield f"R2 of {space}, {of} is not {share:.4f}, which its places give"
 
 
 def _sources(table, naming):

@@ -6,6 +6,7 @@ pair. Each function returns (reasons, remark): what is wrong, and what was compa
 `prh.audit.samples_of_models`.
 """
 
+import json
 import math
 
 import numpy as np
@@ -14,11 +15,15 @@ import torch
 
 from prh.alignment.catalogue import METRICS
 from prh.alignment.neighbors import read_index
-from prh.audit.definitions import null_of_mutual_knn, score, tail
+from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail
 from prh.audit.samples_of_models import ITEMS, NotHere
+from prh.features.layers import read_features
+from prh.sources.caption_levels import OWN, distinct_captions, read_levels
+from prh.tables import MEAN, read_table
 
 RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
 ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
+TIES = 2e-3  # of a share of neighbours: equal ones may come in another order
 TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-5, "cknna": 2e-4, "subspace": 2e-4}  # by the metric's family
 
 
@@ -101,6 +106,64 @@ def _layer(run, artifact, model, layer):
 def _layers(run, artifact, model):
     params = run.params(artifact)
     return run.prepared(_source(run, artifact, model), params["clamp"], params["concatenate"])
+
+
+def density(run, artifact, rng):
+    """Some scores of language models with vision models at some levels, by the layers that the table names."""
+    params, sources = run.params(artifact), run.inputs(artifact)
+    (path,) = (source for source in sources if run.kind(source) == "caption levels")
+    levels, table = read_levels(run.path(path)), read_table(run.path(artifact))
+    place = {caption: i for i, caption in enumerate(distinct_captions(levels))}
+    items, rows = levels[levels.level == OWN].item.tolist(), table[table.vision != MEAN]
+
+    def layer(folder, model, chosen, number):
+        (source,) = (
+            s for s in sources if s.startswith(f"results/{folder}/") and s.endswith(f"/{model}.safetensors")
+        )
+        raw = [values[chosen] for values in read_features(run.path(source))[0]]
+        return Prepared(raw, params["clamp"], params["concatenate"])[int(number)]
+
+    reasons, picked = [], rows.iloc[rng.choice(len(rows), size=min(ITEMS, len(rows)), replace=False)]
+    for row in picked.itertuples():
+        captions = levels[levels.level == row.level].caption.map(place)
+        own = row.level == OWN
+        x = layer(
+            "features" if own else "levels", row.language, items if own else captions.tolist(), row.layer_x
+        )
+        again = score("mutual_knn", params["k"], x, layer("features", row.vision, items, row.layer_y))
+        if not math.isclose(again, row.score, abs_tol=TIES):
+            reasons.append(
+                f"{row.language} with {row.vision} at `{row.level}` is {row.score}, made again {again}"
+            )
+    return reasons, f"{len(picked)} scores made again"
+
+
+def colour(run, artifact, rng):
+    """Spearman's correlation of one language model's distances with CIELAB's, from the kept distances and the words' places."""
+    table, places = read_table(run.path(artifact)), read_table(run.path("results/colour/places.csv"))
+    spaces = [source for source in run.inputs(artifact) if run.kind(source) == "colour words"]
+    if not spaces:
+        raise NotHere("not made again: no language model in it")
+    found = json.loads(run.path(spaces[int(rng.integers(len(spaces)))]).read_text(encoding="utf-8"))
+    rows = table[table.space == found["model"]]
+    row = rows.iloc[int(rng.integers(len(rows)))]
+    mine = places[(places.space == row.space) & (places.of == row.of)]
+    where = [found["words"].index(word) for word in mine.colour]
+    true = mine[["true_l", "true_a", "true_b"]].to_numpy()
+    pairs = [(i, j) for i in range(len(where)) for j in range(i)]
+    kept = [found["distances"][where[i]][where[j]] for i, j in pairs]
+    again = float(
+        np.corrcoef(
+            mid_ranks(np.array(kept)),
+            mid_ranks(np.array([np.linalg.norm(true[i] - true[j]) for i, j in pairs])),
+        )[0, 1]
+    )
+    what = f"the correlation of {row.space}, {row.of}, made again"
+    return (
+        []
+        if math.isclose(again, row.rho, abs_tol=1e-9)
+        else [f"rho of {row.space} is {row.rho}, made again {again}"]
+    ), what
 
 
 def calibration(run, artifact, rng):

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from importlib import import_module
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,10 +15,12 @@ from PIL import Image
 from prh.features.adapters import ADAPTERS, module_of
 from prh.features.layers import read_features
 from prh.features.loading import load
+from prh.sources.caption_levels import distinct_captions, read_levels
 
 ITEMS = 2  # items whose features, rows whose neighbours, captions whose bits are made again
 # Relative tolerances in float32, through a whole network and in batches of another size; a shorter type adds its rounding.
 FEATURE_TOLERANCE = 2e-3  # of a row's norm
+DISTANCE_TOLERANCE = 1e-2  # of a distance, a small difference of large numbers
 BITS_TOLERANCE = 1e-3  # of one window or caption
 ROUNDINGS = 8  # so many roundings of the type add up
 
@@ -36,7 +39,46 @@ def features(run, artifact, rng):
     if row.type not in ADAPTERS:
         raise NotHere(f"not made again: models of type {row.type}")
     found = WAYS[ADAPTERS[row.type].sample](params, row, inputs, table)
-    dtype = params.get("weights", {}).get("dtype")
+    return _compared(layers, names, chosen, found, params.get("weights", {}).get("dtype"))
+
+
+def level_features(run, artifact, rng):
+    """All layers of some of the captions of all levels."""
+    params, inputs = run.params(artifact), _inputs(run, artifact, "model", "caption levels")
+    layers, names, _ = read_features(run.path(artifact))
+    captions = distinct_captions(read_levels(inputs["caption levels"]))
+    chosen = sorted(rng.choice(len(captions), size=min(ITEMS, len(captions)), replace=False).tolist())
+    _check_room(inputs["model"])
+    found = _of_captions(params, None, inputs, pd.DataFrame({"caption": [captions[i] for i in chosen]}))
+    return _compared(layers, names, chosen, found, params["weights"].get("dtype"))
+
+
+def colour_words(run, artifact, rng):
+    """The distances of some words from one another, each template by itself."""
+    found, params = json.loads(run.path(artifact).read_text(encoding="utf-8")), run.params(artifact)
+    inputs = _inputs(run, artifact, "model")
+    _check_room(inputs["model"])
+    chosen = sorted(rng.choice(len(found["words"]), size=ITEMS + 1, replace=False).tolist())
+    embedding = []
+    for word in (found["words"][i] for i in chosen):
+        texts = [template.replace("{word}", word) for template in params["templates"]]
+        layers = _of_captions(params, None, inputs, pd.DataFrame({"caption": texts}))[-params["layers"] :]
+        joined = np.concatenate(layers, axis=1)
+        lengths = np.linalg.norm(joined, axis=1, keepdims=True) if params["unit"] else 1
+        embedding.append((joined / lengths).mean(axis=0))
+    reasons = []
+    for a, b in combinations(range(len(chosen)), 2):
+        kept, again = found["distances"][chosen[a]][chosen[b]], np.linalg.norm(embedding[a] - embedding[b])
+        if not math.isclose(
+            kept, again, rel_tol=_tolerance(DISTANCE_TOLERANCE, params["weights"].get("dtype"))
+        ):
+            words = found["words"][chosen[a]], found["words"][chosen[b]]
+            reasons.append(f"{words[0]} and {words[1]} are {kept:.4f} apart, made again {again:.4f}")
+    return reasons, f"distances of {', '.join(found['words'][i] for i in chosen)} made again"
+
+
+def _compared(layers, names, chosen, found, dtype):
+    """What was found of the chosen items, made again, beside the layers as they were kept: (reasons, remark)."""
     allowed, reasons, worst = _tolerance(FEATURE_TOLERANCE, dtype), [], 0.0
     for layer, name, again in zip(layers, names, found, strict=True):
         kept = layer[chosen].double().numpy()

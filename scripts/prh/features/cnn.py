@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from prh.errors import InputError, about
-from prh.features.images import extract_features, paths_of
+from prh.features.images import extract_features
 from prh.features.onnx_session import open_network
+from prh.sources.datasets import paths_of
 from prh.sources.wheels import extract, members, read_member
 
 
@@ -70,15 +71,15 @@ def features(row, folder, dataset, settings, machine):
         load(row, folder, machine.device),
         {"pooling": "global average after each stage and the head"},
     )
-    if machine.device == "cpu":  # from the same weights, more than twice as fast as PyTorch on one thread
-        layers_of = open_network(_exported(layers_of, row.image_size), machine.threads, folder)
+    if machine.device == "cpu":  # the same weights, faster: benchmarks/cnn.py
+        layers_of = open_network(exported(layers_of, row.image_size), machine.threads, folder)
         facts["runtime"] = "ONNX Runtime"
     with about(folder):
         layers = extract_features(layers_of, row, paths_of(dataset), settings["batch_images"])
     return layers, facts
 
 
-def _exported(layers_of, size):
+def exported(layers_of, size):
     """A function from images to layers as the bytes of an ONNX network, whose outputs are named as the layers are."""
     images, network = torch.zeros(1, 3, size, size), io.BytesIO()
     names = list(layers_of(images))

@@ -2,7 +2,6 @@
 
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,7 +9,6 @@ from PIL import Image
 
 from prh.features.layers import LayerCollector
 from prh.job import progress
-from prh.sources.datasets import read_captions
 from prh.sources.images import open_image
 
 _opened = open_image
@@ -25,11 +23,6 @@ def decoded_once():
         yield
     finally:
         _opened = open_image
-
-
-def paths_of(dataset):
-    """Where the images of a data set lie, in the order of its pairs."""
-    return [Path(dataset) / image for image in read_captions(dataset).image]
 
 
 def extract_features(layers_of, row, paths, batch_size):

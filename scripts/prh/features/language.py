@@ -90,7 +90,11 @@ def extract_features(
 
 def features(row, folder, dataset, settings, machine):
     """Layers (n, d) by name, and what the feature file says of them; see `adapters`."""
-    captions = read_captions(dataset).caption.tolist()
+    return features_of_captions(read_captions(dataset).caption.tolist(), folder, settings, machine)
+
+
+def features_of_captions(captions, folder, settings, machine):
+    """As `features`, of any captions."""
     model, tokenizer = load(folder, "text_encoder", machine.device, **machine.weights, gpus=machine.gpus)
     with about(folder):
         layers = extract_features(model, tokenizer, captions, device=model.device, **settings)

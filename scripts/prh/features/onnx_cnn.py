@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from prh.errors import InputError, about
-from prh.features.images import extract_features, paths_of
+from prh.features.images import extract_features
 from prh.features.onnx_session import open_network
+from prh.sources.datasets import paths_of
 from prh.sources.wheels import join_members
 
 

@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prh.errors import InputError, about
-from prh.features.images import extract_features, paths_of
+from prh.features.images import extract_features
 from prh.job import progress
+from prh.sources.datasets import paths_of
 
 WIDTHS = (16, 32, 64, 128)
 IMAGES, SIDE, CROP = 512, 72, 48  # images that are made up, their side, that of a crop

@@ -8,8 +8,8 @@ from timm.data import create_transform, resolve_data_config
 
 from prh.errors import InputError, about
 from prh.features.batching import in_batches
-from prh.features.images import paths_of
 from prh.features.layers import LayerCollector
+from prh.sources.datasets import paths_of
 from prh.sources.images import open_image
 
 

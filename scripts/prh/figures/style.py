@@ -6,7 +6,6 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.lines import Line2D
 
 from prh.alignment.catalogue import METRICS, parse_metric
@@ -67,6 +66,8 @@ def legend(figure, look, models, lines=()):
 
 def heatmap(axis, square, labels, title, **limits):
     """An annotated matrix with one label per row and column; missing values are grey."""
+    import seaborn as sns  # here: it takes as long to import as all the rest, and few figures have a heatmap
+
     sns.heatmap(
         square, annot=True, fmt=".2f", cmap="viridis", ax=axis, annot_kws={"size": 7}, linewidths=0.5,
         xticklabels=labels, yticklabels=labels, cbar_kws={"label": title}, **limits,

@@ -14,7 +14,7 @@ from PIL import Image
 
 from prh.errors import InputError
 from prh.job import progress
-from prh.sources.datasets import read_captions
+from prh.sources.datasets import paths_of, read_captions
 from prh.sources.images import read_image
 from prh.sources.wheels import read_member
 
@@ -54,8 +54,7 @@ def label_images(dataset, wheels=()):
         return pd.DataFrame({"id": pairs.id, Path(dataset).name: pairs.caption})
     names, categories = read_names(wheels[0]), read_categories(wheels[1])
     seen = [
-        look(np.asarray(read_image(Path(dataset) / image)))
-        for image in progress(pairs.image, "labelling", unit="image")
+        look(np.asarray(read_image(path))) for path in progress(paths_of(dataset), "labelling", unit="image")
     ]
     return pd.DataFrame(
         {"id": pairs.id, **said(pairs.id, names, categories), **in_thirds(pd.DataFrame(seen))}

@@ -50,7 +50,11 @@ def _carried(bins, pairs):
     related = int(top.pairs) - others
     said = f"Of the {top.pairs:.0f} pairs in the highest bin {related} have family or training in common, and these carry it."
     inside = pairs[(pairs.relation == DIFFERENT) & (pairs.lower_share >= top.low)]
-    shared = set.intersection(*({x, y} for x, y in zip(inside.model_x, inside.model_y, strict=True))) if len(inside) else set()
+    shared = (
+        set.intersection(*({x, y} for x, y in zip(inside.model_x, inside.model_y, strict=True)))
+        if len(inside)
+        else set()
+    )
     if len(inside) > 1 and shared:
         said += f" All others have one model in them, {min(shared)}: their interval is too narrow."
     return said
@@ -74,9 +78,16 @@ def places(_run, numbers):
     centre = numbers[["x", "y"]].mean()
     away = ((numbers[["x", "y"]] - centre) ** 2).sum(axis=1) ** 0.5
     strong = numbers.share >= numbers.share.median()
-    found += [
-        f"Models that solve more than half of the others lie {away[strong].mean():.2f} from the middle on average, the rest "
-        f"{away[~strong].mean():.2f}."
-    ] if strong.any() and not strong.all() else []
-    limits = ["Two dimensions do not hold all distances.", "Some models share data, labels or weights, and lie together for that."]
+    found += (
+        [
+            f"Models that solve more than half of the others lie {away[strong].mean():.2f} from the middle on average, the rest "
+            f"{away[~strong].mean():.2f}."
+        ]
+        if strong.any() and not strong.all()
+        else []
+    )
+    limits = [
+        "Two dimensions do not hold all distances.",
+        "Some models share data, labels or weights, and lie together for that.",
+    ]
     return ["Are strong models alike, and weak ones each in its own way?"], drawn, found, limits

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from prh.report import sentences, sentences_published, sentences_vision
+from prh.report import sentences, sentences_beside, sentences_published, sentences_vision
 from prh.report.run import many, run_of
 from prh.tables import read_table
 
@@ -13,6 +13,8 @@ from prh.tables import read_table
 # the four paragraphs of `Told`; None or "" among them is what the run has no facts for.
 TOLD = {
     "alignment_vs_performance": sentences.performance,
+    "alignment_by_caption_density": sentences_beside.density,
+    "colour_geometry": sentences_beside.colours,
     "alignment_matrix": sentences.matrix,
     "layer_alignment": sentences.layers,
     "vision_convergence": sentences_vision.convergence,

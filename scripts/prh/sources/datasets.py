@@ -30,3 +30,8 @@ def read_captions(folder):
         raise InputError(
             f"{path}: cannot be read ({error}); remove the data set to have it made again"
         ) from None
+
+
+def paths_of(dataset):
+    """Where the images of a data set lie, in the order of its pairs."""
+    return [Path(dataset) / image for image in read_captions(dataset).image]

@@ -1,5 +1,6 @@
 """Image files, as they are and as everything after them takes them."""
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from prh.errors import InputError
@@ -12,6 +13,11 @@ def read_image(path):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
+
+
+def read_small(path, side):
+    """An image file as RGB of side x side pixels, each the mean of what it covers: uint8 (side, side, 3)."""
+    return np.asarray(read_image(path).resize((side, side), Image.Resampling.BOX))
 
 
 def open_image(path):

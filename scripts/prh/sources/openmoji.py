@@ -74,8 +74,23 @@ def caption_of(name, keywords, most):
     """A caption: the bare name; or it in a sentence, with one of its first keywords in order, `most` of them, the name not among these."""
     if most is None:
         return name
-    others = [word for word in sorted(keywords) if _letters(word) != _letters(name)][:most]
+    others = other_words(name, keywords)[:most]
     return f"A drawing of {name}." + (f" It is about {', '.join(others)}." if others else "")
+
+
+def other_words(name, keywords):
+    """Keywords in order, the name not among them."""
+    return [word for word in sorted(keywords) if _letters(word) != _letters(name)]
+
+
+def words_of(codes, wheels):
+    """Of each drawing of a data set, by its id: (its name, its keywords in order). wheels: those of its row."""
+    _, names, emojilib = wheels
+    named = qualifying_emoji(
+        json.loads(read_member(names, "emoji/unicode_codes/emoji.json")), dict.fromkeys(codes)
+    )
+    keywords = read_keywords(emojilib)
+    return [(named[code], other_words(named[code], keywords.get(_bare(code), ()))) for code in codes]
 
 
 def read_keywords(wheel):
