@@ -10,7 +10,11 @@ WITH_PANEL = DATASETS[:1] if TRANSFER else []  # whose figures they stand with
 CONVERGED = {name: f"results/tables/{name}.csv" for name in ("convergence", "vision_pairs", "competence")}
 PLACED = {name: f"results/tables/{name}.csv" for name in ("vision_places", "competence")}
 OF_PANEL = {
-    "caption": f"{CONFIG['title']} · {SETUP.datasets[IMAGES].label} · last layers of {len(PANEL)} models" if IMAGES else "",
+    "caption": (
+        f"{CONFIG['title']} · {SETUP.datasets[IMAGES].label} · last layers of {len(PANEL)} models"
+        if IMAGES
+        else ""
+    ),
     "models": RELATED,
     "how": TRANSFER and TRANSFER["map"],
 }
@@ -70,9 +74,9 @@ rule probe_tasks:
         mem_mb=8000,
         gpu=int(CONFIG["device"] != "cpu"),
     params:
+        **{key: TRANSFER[key] for key in ("fewest", "folds", "penalties") if TRANSFER},
         models=PANEL,
         shared=lambda wildcards: wildcards.dataset == IMAGES,
-        **{key: TRANSFER[key] for key in ("fewest", "folds", "penalties") if TRANSFER},
         seed=CONFIG["seed"],
         device=CONFIG["device"],
         code=code("probe_tasks"),

@@ -6,7 +6,6 @@ Whatever is wrong raises `InputError` with one line: the file, the key or row, a
 import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import yaml
 

@@ -53,7 +53,7 @@ def rows(table="models_paper.tsv"):
 
 def repositories(modality):
     """Ids of the paper's models of a modality."""
-    return [row["repo"] for row in rows() if row["modality"] == modality]
+    return [row["repo"] for row in rows() if row["modality"] == modality and "paper" in row["sets"].split()]
 
 
 def captions(count, seed=0):

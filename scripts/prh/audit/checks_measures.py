@@ -25,14 +25,14 @@ def features(run, artifact):
     if (metadata["model"], metadata["revision"]) != (row["name"], row["revision"]):
         yield f"is of {metadata['model']} at {metadata['revision']}, the rule asked for {row['name']} at {row['revision']}"
     yield from _weights(metadata, run.params(artifact))
-    others = {f"results/models/{name}" for name in run.params(artifact).get("rows", {})} - {
-        f"results/models/{row['name']}"
-    }
-    for source in (name for name in run.inputs(artifact) if name not in others):
+    for source in run.inputs(artifact):
+        if run.kind(source) == "model" and not source.endswith(f"/{row['name']}"):
+            continue  # of another model that the same job ran
         made_from = metadata[f"{run.kind(source)}_sha256"]
         if run.is_intact(source) and made_from != file_digest(run.path(source) / MANIFEST):
             yield f"was made from another {source}"
-    yield from _layers(layers, names, row, metadata["pairs"])
+    last_only = run.params(artifact).get("last_only")
+    yield from _layers(layers, names, row | {"layers": 1} if last_only else row, metadata["pairs"])
 
 
 def level_features(run, artifact):

@@ -39,6 +39,7 @@ def features(run, artifact, rng):
     if row.type not in ADAPTERS:
         raise NotHere(f"not made again: models of type {row.type}")
     found = WAYS[ADAPTERS[row.type].sample](params, row, inputs, table)
+    found = found[-1:] if params.get("last_only") else found
     return _compared(layers, names, chosen, found, params.get("weights", {}).get("dtype"))
 
 
@@ -120,7 +121,7 @@ def _of_pixels(params, row, inputs, table):
 
 
 def _of_blocks(params, row, inputs, table):
-    """One image at a time, the class token of each block's output by a hook on timm's block: per layer (images, d)."""
+    """One image at a time, by a hook on timm's block its output's class token, on a ResNet's stage its average: per layer (images, d)."""
     try:
         import timm  # has an environment of its own: the audit does without where it must
     except ImportError:
@@ -133,8 +134,13 @@ def _of_blocks(params, row, inputs, table):
         raise NotHere(f"not made again: images cropped by `{facts['crop_mode']}`")
     size = facts["input_size"][-1]
     resized = math.floor(size / facts["crop_pct"])
-    for block in model.blocks:
-        block.register_forward_hook(lambda _block, _given, output: kept.append(output[0, 0].double().numpy()))
+    cnn = row.type == "timm_cnn"
+    for part in [model.act1, model.layer1, model.layer2, model.layer3, model.layer4] if cnn else model.blocks:
+        part.register_forward_hook(
+            lambda _part, _given, output: kept.append(
+                (output.mean(dim=(2, 3))[0] if cnn else output[0, 0]).double().numpy()
+            )
+        )
     for path in (inputs["dataset"] / image for image in table.image):
         kept.clear()
         how = facts["interpolation"], facts["mean"], facts["std"]

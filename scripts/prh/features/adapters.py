@@ -54,6 +54,7 @@ ADAPTERS = {
     ),
     "small_cnn": Adapter("vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)),
     "timm_vit": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
+    "timm_cnn": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
 }
 
 
