@@ -67,6 +67,7 @@ def test_an_import_of_what_is_not_there_is_named(sources, line):
 
 
 OF_THE_CLONE = {"report", "make_page", "plot_published_alignment", "plot_published_by_metric"}
+OF_THE_CLONE |= {"embed_colour_words", "tabulate_colours", "plot_colour_geometry"}
 
 
 def planned(clone, folder):
