@@ -7,7 +7,8 @@ from functools import cache
 BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
-from prh import configuration
+from prh.configuration import loading
+from prh.configuration.tables import packages_of, revision_of
 from prh.alignment.catalogue import METRICS, parse_metric
 from prh.errors import InputError, check_writable
 from prh.features.adapters import ADAPTERS, maker_of, module_of
@@ -33,7 +34,7 @@ def load_configuration():
     source += " with --config" if given.config else ""
     own = given.config if workflow.modifier.is_main_snakefile() else {}  # of a module: its user's
     try:
-        return configuration.load(config, BASE / "config" / "schemas", find, source, own)
+        return loading.load(config, BASE / "config" / "schemas", find, source, own)
     except InputError as error:
         raise SystemExit(f"Configuration error. {error}")
 
@@ -108,7 +109,7 @@ def row(table):
         found = row_of(table, wildcards)
         unused = NEEDS if found.repo else NEEDS + FOR_THE_HUB
         columns = {column: value for column, value in vars(found).items() if column not in unused}
-        return {**columns, "revision": configuration.revision_of(found, SETUP.packages)}
+        return {**columns, "revision": revision_of(found, SETUP.packages)}
 
     return facts
 
@@ -117,7 +118,7 @@ def wheels(table):
     """Input function: the wheels that a row's column `packages` names."""
 
     def paths(wildcards):
-        names = configuration.packages_of(row_of(table, wildcards), SETUP.packages)
+        names = packages_of(row_of(table, wildcards), SETUP.packages)
         return [f"results/packages/{name}.whl" for name in names]
 
     return paths

@@ -3,14 +3,14 @@
 import copy
 
 from helpers.project import ROOT
-from prh import configuration
+from prh.configuration import loading
 
 SCHEMAS = ROOT / "config" / "schemas"
 
 
 def load(config, **options):
     """Check a configuration, which stays as it is, and read its tables."""
-    return configuration.load(copy.deepcopy(config), SCHEMAS, lambda path: ROOT / path, **options)
+    return loading.load(copy.deepcopy(config), SCHEMAS, lambda path: ROOT / path, **options)
 
 
 def laid_over(config, over):

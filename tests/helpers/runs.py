@@ -19,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from helpers.rules import opened, variables
-from prh.configuration import TABLES
+from prh.configuration.loading import TABLES
 from prh.forecast import Job, planned
 from prh.progress import Progress
 

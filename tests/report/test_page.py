@@ -217,7 +217,7 @@ def test_its_controls_work_in_a_browser(page, data, tmp_path, browse):
     assert seen["second"] == f"2. {seen['chosen']}"
     assert seen["focus"] == "chosen"
     assert seen["lists"] == [10, 10]
-    assert seen["told"] == [True] + [False] * 11  # of both data sets, some of the first only
+    assert seen["told"] == [True] + [False] * 11  # the figures of both data sets, and of the first alone
     assert (seen["audited"], seen["verdicts"]) == ("2 artifacts: 1 ok, 1 fail.", ["fail", "ok"])
 
 

@@ -9,7 +9,8 @@ import yaml
 
 from helpers.configuration import SCHEMAS, laid_over, load
 from helpers.project import ROOT
-from prh.configuration import RENAMED, packages_of, revision_of
+from prh.configuration.loading import RENAMED
+from prh.configuration.tables import packages_of, revision_of
 from prh.errors import InputError
 
 

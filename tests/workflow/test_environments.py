@@ -228,7 +228,7 @@ def test_the_rules_import_only_what_snakemake_brings(tmp_path):
     texts = [path.read_text() for path in sorted((ROOT / "rules").glob("*.smk"))]
     lines = [line for text in texts for line in re.findall(r"^from prh.*", text, re.MULTILINE)]
     assert len(lines) > 3
-    (tmp_path / "rules.py").write_text("\n".join([*lines, "configuration.load"]))
+    (tmp_path / "rules.py").write_text("\n".join([*lines, "loading.load"]))
     assert imports_of(tmp_path / "rules.py") <= {"jsonschema", "yaml"}
 
 

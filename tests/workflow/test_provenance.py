@@ -66,8 +66,10 @@ def test_an_import_of_what_is_not_there_is_named(sources, line):
         code_digest(sources / "script.py", sources / "prh")
 
 
-OF_THE_CLONE = {"report", "make_page", "plot_published_alignment", "plot_published_by_metric"}
-OF_THE_CLONE |= {"embed_colour_words", "tabulate_colours", "plot_colour_geometry"}
+OF_THE_CLONE = {
+    *("report", "make_page", "plot_published_alignment", "plot_published_by_metric"),
+    *("embed_colour_words", "tabulate_colours", "plot_colour_geometry"),
+}
 
 
 def planned(clone, folder):

@@ -1,0 +1,1 @@
+"""What a run is asked for: the configuration and its tables, checked before any job starts."""

@@ -1,0 +1,168 @@
+"""What keys and tables must be to each other, which no schema can say."""
+
+from pathlib import Path
+
+from prh.alignment.catalogue import check_metric, parse_metric
+from prh.configuration.tables import packages_of
+from prh.errors import InputError
+from prh.features.adapters import ADAPTERS
+from prh.sources.registry import DATASETS
+
+
+def check(configuration, find, source):
+    """Raise `InputError` with the first thing that does not go together."""
+    _check_kinds(configuration)
+    _check_names(configuration, source)
+    _check_metrics(configuration, source)
+    _check_numbers(configuration, source)
+    _check_density(configuration, source)
+    _check_colours(configuration, find, source)
+    _check_published(configuration, find, source)
+
+
+def _check_kinds(configuration):
+    """Each model's type is an adapter's and each data set's source is known, with the columns that these need."""
+    tables = configuration.config["tables"]
+    for row in configuration.datasets.values():
+        if row.source not in DATASETS:
+            where = f"{tables['datasets']}, row `{row.name}`: key `source`"
+            raise InputError(f"{where}: `{row.source}` is not one of {', '.join(DATASETS)}")
+    for row in configuration.models.values():
+        where = f"{tables['models']}, row `{row.name}`: key"
+        adapter = ADAPTERS.get(row.type)
+        if adapter is None or adapter.modality != row.modality:
+            known = ", ".join(name for name, kind in ADAPTERS.items() if kind.modality == row.modality)
+            raise InputError(
+                f"{where} `type`: `{row.type}` is not one of {known}, which are for {row.modality}"
+            )
+        if not (adapter.on_hub if row.repo else adapter.packaged):
+            place = "the hub" if row.repo else "packages"
+            raise InputError(f"{where} `type`: models of type `{row.type}` cannot come from {place}")
+        missing = [column for column in adapter.needs if not getattr(row, column)]
+        if missing:
+            raise InputError(f"{where} `{missing[0]}` is missing; models of type `{row.type}` need it")
+
+
+def _check_names(configuration, source):
+    config = configuration.config
+    tables = config["tables"]
+    wanted = [("datasets", name) for name in config["datasets"]]
+    wanted += [("models", name) for name in config["models"]]
+    wanted += [("corpora", config["performance"]["corpus"])]
+    for table, name in wanted:
+        rows = getattr(configuration, table)
+        if name not in rows:
+            key = "performance.corpus" if table == "corpora" else table
+            raise InputError(
+                f"{source}: key `{key}`: `{name}` is not in {tables[table]}, which has: {', '.join(rows)}"
+            )
+        packages_of(rows[name], configuration.packages, tables[table])
+    for name in config["models"]:
+        word = configuration.models[name].must_accept
+        if word and word not in config["accepted_licences"]:
+            raise InputError(
+                f"{source}: key `models`: `{name}` is under `{configuration.models[name].licence}`; read it, then "
+                f"add `{word}` to `accepted_licences`"
+            )
+    for pair in config["figures"]["layer_pairs"]:
+        for name in pair:
+            if name not in config["models"]:
+                raise InputError(
+                    f"{source}: key `figures.layer_pairs`: `{name}` is not among the config's models"
+                )
+    vision = config["figures"]["downstream_vision"]
+    if vision is not None and vision not in configuration.chosen("vision"):
+        raise InputError(
+            f"{source}: key `figures.downstream_vision`: `{vision}` is not among the config's vision models"
+        )
+    for modality in ("language", "vision"):
+        if not configuration.chosen(modality):
+            raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
+
+
+def _check_metrics(configuration, source):
+    config = configuration.config
+    for section in ("alignment", "calibration"):
+        for name in config[section]["metrics"]:
+            key = f"{source}: key `{section}.metrics`: `{name}`"
+            try:
+                spec = check_metric(*parse_metric(name))
+            except InputError as error:
+                raise InputError(f"{key}: {error}") from None
+            if section == "calibration" and name not in config["alignment"]["metrics"]:
+                raise InputError(f"{key} is not among `alignment.metrics`; add it there or take it out here")
+            if section == "calibration" and not spec.cheap_null:
+                raise InputError(f"{key} cannot be calibrated; leave it out")
+
+
+def _check_numbers(configuration, source):
+    config = configuration.config
+    largest = max(parse_metric(name)[1] or 2 for name in config["alignment"]["metrics"])
+    for name in config["datasets"]:
+        size = configuration.datasets[name].size
+        if size is not None and largest > size - 2:
+            raise InputError(
+                f"{source}: key `alignment.metrics`: {largest} neighbours need at least {largest + 2} pairs, "
+                f"but data set `{name}` has {size}"
+            )
+    performance = config["performance"]
+    if performance["stride"] >= performance["window"]:
+        raise InputError(
+            f"{source}: key `performance.stride`: {performance['stride']} must be less than the window "
+            f"({performance['window']})"
+        )
+
+
+def _check_models(configuration, names, where):
+    """The models of a figure are in the table."""
+    for name in names:
+        if name not in configuration.models:
+            table = configuration.config["tables"]["models"]
+            raise InputError(
+                f"{where}.models`: `{name}` is not in {table}; name others, or set the whole key to null"
+            )
+
+
+def _check_density(configuration, source):
+    density = configuration.config["caption_density"]
+    if density is None:
+        return
+    where = f"{source}: key `caption_density"
+    _check_models(configuration, density["models"], where)
+    levels = density["levels"]
+    if levels != sorted(set(levels)):
+        raise InputError(f"{where}.levels`: {levels}: each must have more keywords than the one before")
+    if density["items"] and density["k"] > density["items"] - 2:
+        raise InputError(
+            f"{where}.k`: {density['k']} neighbours need at least {density['k'] + 2} of the {density['items']} items"
+        )
+
+
+def _check_colours(configuration, find, source):
+    colours = configuration.config["colour_geometry"]
+    if colours is None:
+        return
+    where, table = f"{source}: key `colour_geometry", configuration.config["tables"]["colours"]
+    _check_models(configuration, colours["models"], where)
+    if colours["text"] not in configuration.packages:
+        raise InputError(
+            f"{where}.text`: `{colours['text']}` is not in {configuration.config['tables']['packages']}; add it, or "
+            "set the whole key to null"
+        )
+    if not Path(find(table)).is_file():
+        raise InputError(f"{source}: key `tables.colours`: {table}: no such file; correct it")
+    lines = Path(find(table)).read_text(encoding="utf-8").splitlines()[1:]
+    known = sorted({name for line in lines for name in line.split("\t")[-1].split()})
+    if colours["words"] not in known:
+        raise InputError(
+            f"{where}.words`: `{colours['words']}` is no set of {table}, which has: {', '.join(known)}"
+        )
+
+
+def _check_published(configuration, find, source):
+    for section in ("performance", "figures"):
+        path = configuration.config[section]["published"]
+        if path is not None and not Path(find(path)).is_file():
+            raise InputError(
+                f"{source}: key `{section}.published`: {path}: no such file; correct it, or null"
+            )

@@ -1,0 +1,78 @@
+"""Tables of the configuration: rows by name, and what a row asks for."""
+
+import csv
+import fnmatch
+from pathlib import Path
+from types import SimpleNamespace
+
+from prh.configuration.schema import typed, validate, with_defaults
+from prh.errors import InputError
+
+
+def read_table(path, schema, source=None):
+    """Rows of a tab-separated table by their first column, each checked against `schema`.
+
+    Empty cells are left out (or get the schema's default); cells become the type that the schema asks for.
+    """
+    source = source or str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file; set the config's key `tables` to where it is") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    lines = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+    if not lines:
+        raise InputError(f"{source}: empty; its first line must name the columns")
+    columns, rows = lines[0], {}
+    for number, cells in enumerate(lines[1:], start=2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        where = f"{source}, line {number}"
+        if len(cells) > len(columns):
+            raise InputError(f"{where}: {len(cells)} cells, but the header names {len(columns)} columns")
+        pairs = {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}
+        row = {column: typed(schema, column, cell) for column, cell in pairs.items() if cell}
+        row = with_defaults(schema, row)
+        validate(schema, row, where)
+        key = row[columns[0]]
+        if key in rows:
+            raise InputError(f"{where}: {columns[0]} `{key}` is in the table already; names must be unique")
+        rows[key] = SimpleNamespace(**{column: row.get(column) for column in schema["properties"]})
+    return rows
+
+
+def packages_of(row, packages, source="config"):
+    """Names of the packages that a table's row asks for, in its order; `*` takes all that match, in table order."""
+    names = []
+    for pattern in (row.packages or "").split():
+        exact = [pattern] if pattern in packages else []
+        matching = exact or [name for name in packages if fnmatch.fnmatchcase(name, pattern)]
+        if not matching:
+            raise InputError(
+                f"{source}: `{row.name}` needs package `{pattern}`, which is not in the package table"
+            )
+        names += matching
+    return names
+
+
+def revision_of(row, packages, source="config"):
+    """What pins a table's row: its packages with their versions, or its repository's revision."""
+    if row.repo:
+        return row.revision or "main"
+    return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
+
+
+def with_sets_expanded(names, rows, source):
+    """The config's model names, `set:NAME` replaced by the rows that have NAME in their column `sets`."""
+    found = []
+    for name in names:
+        members = [row.name for row in rows.values() if name.removeprefix("set:") in row.sets.split()]
+        if name.startswith("set:") and not members:
+            known = sorted({word for row in rows.values() for word in row.sets.split()})
+            raise InputError(
+                f"{source}: key `models`: no row of the model table is in `{name}`; sets there: "
+                f"{', '.join(known) or 'none'}"
+            )
+        found += members if name.startswith("set:") else [name]
+    return list(dict.fromkeys(found))
