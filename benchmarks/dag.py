@@ -51,7 +51,7 @@ def generate(folder: Path, count: int) -> None:
     metrics = {"metrics": ["mutual_knn@10"]}
     config = {"datasets": ["openmoji_1024"], "models": [row["name"] for row in made], "alignment": metrics}
     config |= {"calibration": metrics, "figures": {"layer_pairs": []}, "tables": {}}
-    config |= {"caption_density": None, "colour_geometry": None}
+    config |= dict.fromkeys(("caption_density", "colour_geometry", "transfer"))
     for table in ("models", "packages"):
         config["tables"][table] = str(folder / f"{table}.tsv")
     (folder / "config.yaml").write_text(json.dumps(config))

@@ -1,7 +1,14 @@
 # Figure 8: the geometry of colours by how often they meet, in pixels and in a text, and under language models.
 
 COLOURS = CONFIG["colour_geometry"] or {}
-COLOUR_LANGUAGE = [name for name in LANGUAGE if name in COLOURS.get("models", [])]
+COLOUR_LANGUAGE = COLOURS.get("models", [])
+COLOUR_DATA = COLOURS.get("data") or DATASETS[0]
+OF_COLOURS = {  # what its figure is told
+    "words": COLOURS.get("words"),
+    "models": labels_of(COLOUR_LANGUAGE),
+    "data": SETUP.datasets[COLOUR_DATA].label,
+    "caption": CONFIG["title"],
+}
 COLOUR_WORDS = str(find(CONFIG["tables"]["colours"]))
 
 
@@ -40,7 +47,7 @@ rule embed_colour_words:
 rule tabulate_colours:
     """Pointwise mutual information of colours, its embedding, and how much like CIELAB that is."""
     input:
-        dataset=f"results/data/{DATASETS[0]}",
+        dataset=f"results/data/{COLOUR_DATA}",
         text=f"results/packages/{COLOURS.get('text')}.whl",
         words=local(COLOUR_WORDS),
         models=expand("results/colour/{model}.json", model=COLOUR_LANGUAGE),

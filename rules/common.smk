@@ -11,6 +11,7 @@ from prh.configuration import loading
 from prh.configuration.tables import packages_of, revision_of
 from prh.alignment.catalogue import METRICS, parse_metric
 from prh.errors import InputError, check_writable
+from prh.features import panel
 from prh.features.adapters import ADAPTERS, maker_of, module_of
 from prh.progress import Lines
 from prh.provenance import code_digest
@@ -59,6 +60,7 @@ SCORED = SETUP.scored()  # language models that have bits per byte
 MODELS = LANGUAGE + VISION
 POSITION = {name: i for i, name in enumerate(MODELS)}
 DATASETS = CONFIG["datasets"]
+TRANSFER, PANEL = CONFIG["transfer"], SETUP.panel  # figure 2, its vision models
 CORPUS = CONFIG["performance"]["corpus"]
 METRICS_USED = SETUP.metrics("alignment")
 CALIBRATED = SETUP.metrics("calibration")
@@ -78,8 +80,8 @@ def only(names):
 
 wildcard_constraints:
     package=only(SETUP.packages),
-    dataset=only(DATASETS),
-    model=only(MODELS),
+    dataset=only(SETUP.asked("datasets")),
+    model=only(dict.fromkeys(MODELS + PANEL)),
     corpus=CORPUS,
     metric=only(METRICS_USED),
     tile=r"\d+-\d+",
@@ -92,9 +94,13 @@ ROWS = {
     "corpora": ("corpus", source_of_corpus),
 }
 # Columns of the model table that say what a job needs and not what it computes: a change of theirs re-runs nothing.
-NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "gated")
+# pooling is among a model's settings.
+NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling")
 # Columns for rows of the hub: left out of other rows, whose results are then what they were without them.
-FOR_THE_HUB = ("repo", "mirror", "caption_index", "dtype", "quantisation", "files", "tokens", "tokenizer")
+FOR_THE_HUB = (
+    *("repo", "mirror", "caption_index", "columns", "files"),
+    *("dtype", "quantisation", "tokens", "tokenizer"),
+)
 
 
 def row_of(table, wildcards):

@@ -68,6 +68,12 @@ def run_on_levels(wildcards):
     return run_model(wildcards, count * CAPTION / 2)
 
 
+def summarise(_wildcards):
+    """An instruct model reads a long description for each level, and writes it anew token by token."""
+    count = len(DENSITY["levels"]) * (DENSITY["items"] or items(WITH_LEVELS[0]))
+    return run_model(SUMMARISING, count * 1500)
+
+
 def run_on_text(wildcards):
     """A model runs over a text, in windows that overlap."""
     text, performance = SETUP.corpora[wildcards.corpus], CONFIG["performance"]
@@ -107,6 +113,12 @@ def calibrate(wildcards):
     return compare(wildcards, across_pairs(wildcards), CALIBRATED[wildcards.metric], permutations)
 
 
+def probe(wildcards):
+    """An eigendecomposition per model and part, of the items or the features."""
+    sides = [min(items(wildcards.dataset), SETUP.models[name].width) for name in PANEL]
+    return TRANSFER["folds"] * sum(20 * side**3 for side in sides) / MULTIPLY
+
+
 DOWNLOADS = {
     "fetch_package": bytes_of_package,
     "fetch_hub_model": bytes_of_weights,
@@ -117,7 +129,14 @@ WORK = {
     "fetch_dataset": draw_items,
     **{f"fetch_{maker}_model": make_ready for maker in MAKERS},
     **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
+    "fetch_small_models": lambda _wildcards: 2 * len(SMALL),
+    "extract_small_features": lambda wildcards: 0.003 * len(SMALL) * items(wildcards.dataset),
+    "label_images": lambda wildcards: 0.002 * items(wildcards.dataset),
+    "probe_tasks": probe,
+    "tabulate_transfer": lambda _wildcards: 0.01 * len(PANEL) ** 2,
+    "place_models": lambda _wildcards: 3,
     "extract_caption_levels": run_on_levels,
+    "summarise_captions": summarise,
     "score_captions": run_on_items,
     "score_language_model": run_on_text,
     "evaluate_downstream": run_on_benchmarks,

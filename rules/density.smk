@@ -1,19 +1,58 @@
 # Figure 9: alignment as captions say more of what is seen. Levels of captions, their features, a table.
 
+from types import SimpleNamespace
+
 DENSITY = CONFIG["caption_density"] or {}
 DENSE_LANGUAGE = [name for name in LANGUAGE if name in DENSITY.get("models", [])]
 TRAINED_VISION = [name for name in VISION if SETUP.models[name].init != "random"]
-# The first data set whose captions can be made at several densities: it has keywords.
-WITH_LEVELS = [
-    name for name in DATASETS if DENSE_LANGUAGE and TRAINED_VISION and SETUP.datasets[name].keywords
-][:1]
+# The data set of the levels: the one that is named; else, unless captions are summarised, the first that has keywords.
+SUMMARISER = DENSITY.get("summariser")
+NAMED = [DENSITY["data"]] if DENSITY.get("data") else []
+WITH_LEVELS = (NAMED or [name for name in DATASETS if SETUP.datasets[name].keywords and not SUMMARISER])[:1]
+if not (DENSE_LANGUAGE and TRAINED_VISION):
+    WITH_LEVELS = []
+SUMMARISING = SimpleNamespace(model=SUMMARISER)
+
+
+rule summarise_captions:
+    """What an instruct model makes of long captions in so many words, greedily, with the words that it took."""
+    input:
+        model=f"results/models/{SUMMARISER}",
+        dataset="results/data/{dataset}",
+    output:
+        summaries="results/levels/{dataset}/summaries.parquet",
+    log:
+        "results/logs/summarise_captions/{dataset}.log",
+    benchmark:
+        "results/benchmarks/summarise_captions/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=only(WITH_LEVELS if SUMMARISER else []),
+    conda:
+        "../envs/language.yaml"
+    threads: share_of_cores()
+    resources:
+        mem_mb=lambda wildcards, attempt: memory_of_model(SUMMARISING, attempt),
+        runtime=lambda wildcards, attempt: minutes_of_model(SUMMARISING, attempt),
+        gpu=lambda wildcards: gpus_of_model(SUMMARISING),
+    params:
+        weights=lambda wildcards: SETUP.weights(SUMMARISER),
+        device=CONFIG["device"],
+        levels=DENSITY.get("levels"),
+        drawn=DENSITY.get("items"),
+        seed=CONFIG["seed"],
+        code=code("summarise_captions"),
+    message:
+        f"Captions of {{wildcards.dataset}} in few words, by {SUMMARISER}"
+    script:
+        "../scripts/summarise_captions.py"
 
 
 rule make_caption_levels:
-    """Captions at several densities of some items, and the control: keywords of another item."""
+    """Captions at several densities of some items, and the control: what is said of another item."""
     input:
         dataset="results/data/{dataset}",
-        packages=wheels("datasets"),
+        packages=lambda wildcards: [] if SUMMARISER else wheels("datasets")(wildcards),
+        summaries="results/levels/{dataset}/summaries.parquet" if SUMMARISER else [],
     output:
         levels="results/levels/{dataset}/captions.parquet",
     log:
@@ -73,7 +112,9 @@ rule tabulate_caption_density:
             "results/levels/{dataset}/{model}.safetensors", dataset=WITH_LEVELS, model=DENSE_LANGUAGE
         ),
         own=expand(
-            "results/features/{dataset}/{model}.safetensors", dataset=WITH_LEVELS, model=DENSE_LANGUAGE
+            "results/features/{dataset}/{model}.safetensors",
+            dataset=[] if SUMMARISER else WITH_LEVELS,
+            model=DENSE_LANGUAGE,
         ),
         vision=expand("results/features/{dataset}/{model}.safetensors", dataset=WITH_LEVELS, model=VISION),
     output:

@@ -14,14 +14,13 @@ PUBLISHED = {"published": [find(path) for path in [CONFIG["figures"]["published"
 COMMON = {
     "dataset": dataset_of,
     "metric": CONFIG["alignment"]["metrics"][0],
-    "models": labels,
+    "models": labels_of(MODELS),
     "caption": caption,
     "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
 }
 
 # chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
-# sets of which it has. numbers: how
-# they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
+# sets of which it has. numbers: how they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
 Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
 FIGURES = {
     "alignment_vs_performance": Figure(
@@ -31,14 +30,14 @@ FIGURES = {
         MAIN,
         "Alignment as captions say more (figure 9)",
         {"density": "results/tables/caption_density.csv"},
-        COMMON | {"k": DENSITY.get("k")},
-        drawn=WITH_LEVELS,
+        COMMON | {"k": DENSITY.get("k"), "caption": caption_of(*WITH_LEVELS)},
+        drawn=DATASETS[:1] if WITH_LEVELS else [],
     ),
     "colour_geometry": Figure(
         MAIN,
         "Colours by what goes with what (figure 8)",
         {"colours": "results/tables/colours.csv", "places": "results/colour/places.csv"},
-        COMMON | {"words": COLOURS.get("words"), "data": label_of_dataset, "caption": CONFIG["title"]},
+        OF_COLOURS,
         drawn=DATASETS[:1] if COLOURS else [],
     ),
     "alignment_matrix": Figure(PAIRS, "All models by all models", ALIGNMENT),
@@ -114,6 +113,10 @@ FIGURES = {
         drawn=bool(CONFIG["figures"]["published"]),
         numbers="comparison",
     ),
+    "vision_convergence": Figure(
+        PAIRS, "Vision models by what they solve (figure 2)", CONVERGED, OF_PANEL, WITH_PANEL, "convergence"
+    ),
+    "vision_map": Figure(PAIRS, "A map of vision models (figure 2)", PLACED, OF_PANEL, WITH_PANEL, "map"),
 }
 
 

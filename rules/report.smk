@@ -43,7 +43,7 @@ rule report:
         data=SETUP.datasets[DATASETS[0]].label,
         text=SETUP.corpora[CORPUS].label,
         metric=CONFIG["alignment"]["metrics"][0],
-        models=labels,
+        models=labels_of(MODELS),
         figures={n: FIGURES[n].title for n in drawn(DATASETS[0]) if FIGURES[n].chapter in STORY_CHAPTERS},
         code=code("make_story"),
     message:
@@ -76,7 +76,7 @@ rule make_page:
         title=CONFIG["title"],
         metric=CONFIG["alignment"]["metrics"][0],
         text=SETUP.corpora[CORPUS].label,
-        models=labels,
+        models=labels_of(MODELS),
         shown=SHOWN,
         figures={name: figure.title for name, figure in FIGURES.items()},
         datasets={dataset: shown(dataset) for dataset in DATASETS},

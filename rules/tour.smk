@@ -41,15 +41,22 @@ def label_of_dataset(wildcards):
 
 def caption(wildcards):
     """What every figure says of itself."""
-    data = SETUP.datasets[dataset_of(wildcards)]
+    return caption_of(dataset_of(wildcards))
+
+
+def caption_of(dataset=None):
+    """The same, of a data set by its name."""
+    if dataset is None:
+        return ""
+    data = SETUP.datasets[dataset]
     pairs = f", n = {data.size:,} pairs" if data.size else ""
     return f"{CONFIG['title']} · {data.label}{pairs} · best layer pair per model pair"
 
 
-def labels(_wildcards):
-    """What figures, story and page need to know of the models: label, modality, family, size, init, number of layers."""
+def labels_of(models):
+    """What figures, story and page need to know of models: label, modality, family, size, init, number of layers."""
     columns = ("label", "modality", "family", "init", "parameters", "layers")
-    found = {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in MODELS}
+    found = {name: {c: getattr(SETUP.models[name], c) for c in columns} for name in models}
     for name, facts in found.items():
         if SETUP.models[name].size_name:
             facts["size_name"] = SETUP.models[name].size_name

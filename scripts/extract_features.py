@@ -20,4 +20,6 @@ with job(snakemake) as out:
     adapter = import_module(module_of(row))
     layers, facts = adapter.features(row, given.model, given.dataset, params.settings, machine)
     check_layers(layers, params.row)
+    if params.get("last_only"):
+        layers = dict([layers.popitem()])
     write_features(out.features, layers, describe(params.row, **given) | facts)

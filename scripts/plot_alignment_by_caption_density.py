@@ -8,7 +8,7 @@ from prh.tables import MEAN, read_table
 with job(snakemake) as out:
     params = snakemake.params
     table = read_table(snakemake.input.density)
-    table = table[(table.dataset == params.dataset) & (table.vision == MEAN)]
+    table = table[table.vision == MEAN]
     figure = alignment_by_caption_density(
         table, params.models, params.caption, table.chance.iloc[0], params.k
     )

@@ -8,7 +8,7 @@ from prh.alignment.preprocess import prepare
 from prh.errors import about
 from prh.features.layers import read_features
 from prh.job import job, progress, use_threads
-from prh.sources.caption_levels import OWN, distinct_captions, read_levels
+from prh.sources.caption_levels import OWN, distinct_captions, items_of, read_levels
 from prh.tables import write_table
 
 with job(snakemake) as out:
@@ -16,7 +16,7 @@ with job(snakemake) as out:
     use_threads(snakemake.threads)
     draws, levels = SimpleNamespace(**params.draws), read_levels(given.levels[0])
     place = {caption: i for i, caption in enumerate(distinct_captions(levels))}
-    items = levels[levels.level == OWN].item.tolist()
+    items = items_of(levels)
 
     def neighbors(path, rows):
         """The neighbour table of some rows of a feature file."""
@@ -26,7 +26,8 @@ with job(snakemake) as out:
 
     vision = dict(zip(params.vision, (neighbors(path, items) for path in given.vision), strict=True))
     rows, shares = [], {}
-    files = list(zip(params.language, given.language, given.own, strict=True))
+    own_files = given.own or [None] * len(params.language)  # none where captions were summarised
+    files = list(zip(params.language, given.language, own_files, strict=True))
     tasks = [(*file, level) for file in files for level in levels.level.unique()]
     for model, dense, own, level in progress(tasks, "aligning", unit="level"):
         mine = levels[levels.level == level]

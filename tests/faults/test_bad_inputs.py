@@ -21,6 +21,9 @@ TABLE = [
         bad_inputs.configurations,
         bad_inputs.bad_tables,
         bad_inputs.folders,
+        bad_inputs.layouts,
+        bad_inputs.small_models,
+        bad_artifacts.tasks,
         bad_inputs.packages,
         bad_models.models,
         bad_artifacts.caches,
@@ -77,6 +80,7 @@ def own_tables():
     put("packages.tsv", (ROOT / "config" / "packages.tsv").read_text() + PACKAGE)()
     tables = {"datasets": "datasets.tsv", "packages": "packages.tsv"}
     few = {"datasets": ["pictures"], "models": ["minilm-l6", "mobilenet-v2"], "figures": {"layer_pairs": []}}
+    few |= dict.fromkeys(("transfer", "colour_geometry", "caption_density"))
     put("mine.yaml", json.dumps({"tables": tables, **few}))()
 
 

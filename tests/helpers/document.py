@@ -15,7 +15,7 @@ OF_THE_PAPER = {title for title, body in SECTIONS.items() if body.lstrip().start
 
 def listed(title):
     """The names in the first column of a section's table."""
-    return re.findall(r"^\| `(\w+)` \|", SECTIONS[title], re.M)
+    return re.findall(r"^\| `([\w ]+)` \|", SECTIONS[title], re.M)
 
 
 def examples(title):

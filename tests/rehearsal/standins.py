@@ -11,6 +11,7 @@ import json
 import os
 import random
 import sys
+import tarfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +30,8 @@ from transformers import (
     MixtralConfig,
     OlmoConfig,
     PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForMaskedLM,
 )
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -40,7 +43,8 @@ SHAPE = {
     "vocab_size": WORDS, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
     "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
-GATED = ("google/gemma-2b", "google/gemma-7b")
+GATED = ("google/gemma-2b", "google/gemma-7b", "meta-llama/Meta-Llama-3-8B-Instruct")
+CHAT = "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
 PICKLED = "openlm-research/"  # as repositories that have pytorch_model.bin only
 SHARDED = "huggyllama/"
 
@@ -51,9 +55,9 @@ def rows(table="models_paper.tsv"):
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def repositories(modality):
-    """Ids of the paper's models of a modality."""
-    return [row["repo"] for row in rows() if row["modality"] == modality]
+def repositories(*types):
+    """Ids of the paper's models of some types."""
+    return [row["repo"] for row in rows() if row["type"] in types]
 
 
 def captions(count, seed=0):
@@ -98,9 +102,26 @@ def language_model(root, name):
     else:
         model.save_pretrained(path, **({"max_shard_size": "40KB"} if name.startswith(SHARDED) else {}))
         _gemma_tokenizer(path) if tokenizer is None else _byte_tokenizer(path, *tokenizer)
+    if name.endswith("Instruct"):
+        (path / "chat_template.jinja").write_text(CHAT)
     (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
     if name in GATED:
         (path.parent / "GATED").touch()
+
+
+def text_encoder(root, name):
+    """A RoBERTa under its own id, without the pooler; saved for masked words, or pickled as SimCSE's is."""
+    shape = {**SHAPE, "intermediate_size": 64, "max_position_embeddings": 514, "pad_token_id": 3}
+    path = folder(root, "models", name)
+    torch.manual_seed(sum(map(ord, name)))
+    model = RobertaForMaskedLM(RobertaConfig(**shape))
+    if "simcse" in name:
+        model.config.save_pretrained(path)
+        torch.save(model.roberta.state_dict(), path / "pytorch_model.bin")
+    else:
+        model.save_pretrained(path)
+    _byte_tokenizer(path, "RobertaTokenizerFast", "<s>", "</s>", "<pad>")
+    (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
 
 
 def _texts():
@@ -159,12 +180,18 @@ def _sentencepiece(path):
     (path / "tokenizer_config.json").write_text(json.dumps(config))
 
 
-def vision_transformer(root, name, size=112):
-    """A ViT under its own id: two blocks of width 32, by the model arguments that the hub's config.json may have."""
+def vision_model(root, name, size=112):
+    """A ViT with two blocks, or a ResNet of four stages and a stem, of width 32 and under its own id, by the model arguments that
+    the hub's config.json may have."""
     import timm
 
     bare = name.removeprefix("timm/")
     arguments = {"depth": BLOCKS, "embed_dim": WIDTH, "num_heads": 4, "img_size": size}
+    if bare.startswith("resnet"):
+        narrow = (
+            WIDTH // 4 if bare.startswith("resnet50") else WIDTH
+        )  # a bottleneck's output is four times as wide
+        arguments = {"layers": [1, 1, 1, 1], "channels": [narrow] * 4}
     torch.manual_seed(sum(map(ord, name)))
     model = timm.create_model(bare, pretrained=False, **arguments)
     for part, values in model.named_parameters():
@@ -181,9 +208,10 @@ def vision_transformer(root, name, size=112):
         "classifier",
     )
     data = {key: value for key, value in model.pretrained_cfg.items() if key in kept}
-    data |= {"input_size": [3, size, size], "fixed_input_size": True, "custom_load": False}
+    data |= {"input_size": [3, size, size], "fixed_input_size": "depth" in arguments, "custom_load": False}
     config = {"architecture": bare.split(".")[0], "num_classes": model.num_classes}
-    config |= {"num_features": model.num_features, "global_pool": model.global_pool, "model_args": arguments}
+    config |= {"num_features": model.num_features, "model_args": arguments}
+    config["global_pool"] = "avg" if bare.startswith("resnet") else model.global_pool
     path = folder(root, "models", name)
     state = {key: value.contiguous() for key, value in model.state_dict().items()}
     save_file(state, path / "model.safetensors", metadata={"format": "pt"})
@@ -284,15 +312,90 @@ def _ending(i):
     return {**facts, "label": str(i % 4)}
 
 
+def labelled(count, seed=0):
+    """So many small pictures with the numbers of their colours as classes: (PNG, class)."""
+    found = []
+    for number, (_, colour, shape, _) in enumerate(captions(count, seed)):
+        image = Image.new("RGB", (32, 32), "white")
+        box = (4 + number % 7, 6, 20 + number % 7, 22)
+        getattr(ImageDraw.Draw(image), "ellipse" if shape == "circle" else "rectangle")(box, fill=colour)
+        stored = io.BytesIO()
+        image.save(stored, "PNG")
+        found.append((stored.getvalue(), COLOURS.index(colour) % 4))
+    return found
+
+
+def cifar(root, count=200):
+    """CIFAR-10's layout: two splits of Parquet files with the columns img and label."""
+    path = folder(root, "datasets", "uoft-cs/cifar10")
+    (path / "plain_text").mkdir(exist_ok=True)
+    for seed, split in enumerate(("train", "test")):
+        table = [{"img": {"bytes": image, "path": None}, "label": c} for image, c in labelled(count, seed)]
+        parquet.write_table(
+            pa.Table.from_pylist(table), path / "plain_text" / f"{split}-00000-of-00001.parquet"
+        )
+    (path / "README.md").write_text("---\nlicense: unknown\n---\nMade-up pictures.\n")
+
+
+def tasks(root, count=48):
+    """The archives of the tasks of figure 2, as WebDataset has them: pictures, classes and their names, in two splits."""
+    for row in rows("datasets.tsv"):
+        if row["source"] != "webdataset":
+            continue
+        path = folder(root, "datasets", row["repo"])
+        (path / "classnames.txt").write_text("\n".join(COLOURS[:4]) + "\n")
+        (path / "README.md").write_text("---\nlicense: other\n---\nMade-up pictures.\n")
+        for split in ("train", "test"):
+            (path / split).mkdir(exist_ok=True)
+            with tarfile.open(path / split / "0.tar", "w") as archive:
+                for number, (image, label) in enumerate(labelled(count // 2, len(row["name"]))):
+                    for ending, data in (("png", image), ("cls", str(label).encode())):
+                        member = tarfile.TarInfo(f"s{number:07d}.{ending}")
+                        member.size = len(data)
+                        archive.addfile(member, io.BytesIO(data))
+
+
+def folders(run, count=40):
+    """What a user has to get by hand: Places-365's validation images, and Densely Captioned Images."""
+    places, dci = run / "data/places365_val", run / "data/dci"
+    for path in (places, dci / "complete", dci / "photos"):
+        path.mkdir(parents=True)
+    texts = captions(count, seed=3)
+    for number, (image, _) in enumerate(labelled(count, seed=3)):
+        (places / f"Places365_val_{number:08d}.png").write_bytes(image)
+        (dci / "photos" / f"sa_{number}.png").write_bytes(image)
+        short, colour, shape, place = texts[number]
+        part = {"label": shape, "caption": f"It is {colour}.", "mask_quality": number % 3}
+        entry = {
+            "image": f"sa_{number}.png",
+            "short_caption": short,
+            "extra_caption": f"Something at the {place}.",
+        }
+        (dci / "complete" / f"sa_{number}.json").write_text(json.dumps({**entry, "mask_data": {"0": part}}))
+    splits = {"train": [f"sa_{number}.json" for number in range(count - 8)], "valid": [], "test": []}
+    (dci / "splits.json").write_text(json.dumps(splits))
+
+
+MAKERS = {
+    "causal_lm": language_model,
+    "text_encoder": text_encoder,
+    "masked_lm": text_encoder,
+    "timm_vit": vision_model,
+    "timm_cnn": vision_model,
+}
+
+
 def everything(root, chosen=None):
     """All that config/paper.yaml asks for; of the models perhaps only the repositories that are `chosen`."""
-    for modality, make in (("language", language_model), ("vision", vision_transformer)):
-        for name in repositories(modality):
+    for kind, make in MAKERS.items():
+        for name in repositories(kind):
             if chosen is None or name in chosen:
                 make(root, name)
     pairs(root)
     text(root)
     benchmarks(root)
+    cifar(root)
+    tasks(root)
 
 
 if __name__ == "__main__":

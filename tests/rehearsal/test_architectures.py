@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, GPT2Config, OPTConfig
 
 from prh.errors import InputError
-from prh.features import batching, language
+from prh.features import batching, language, summaries
 from prh.features.loading import load
 from prh.performance.bits_per_byte import caption_bits_per_byte
 from prh.sources import hub_models
@@ -24,7 +24,9 @@ ARCHITECTURES = {
     "Gemma": "google/gemma-2b",
     "Mistral": "mistralai/Mistral-7B-v0.1",
     "Mixtral": "mistralai/Mixtral-8x7B-v0.1",
+    "Llama 3": "meta-llama/Meta-Llama-3-8B-Instruct",
 }
+ENCODERS = {"SimCSE": "princeton-nlp/unsup-simcse-roberta-large", "RoBERTa": "FacebookAI/roberta-large"}
 ABSOLUTE = {"GPT-2": GPT2Config(vocab_size=512, n_embd=32, n_layer=3, n_head=4)}
 ABSOLUTE["OPT"] = OPTConfig(
     vocab_size=512,
@@ -48,9 +50,10 @@ def folder(tmp_path_factory):
         path = root / name
         if path.exists():
             return path
-        if name in ARCHITECTURES:
-            standins.language_model(root / "hub", ARCHITECTURES[name])
-            shutil.copytree(root / "hub" / "models" / ARCHITECTURES[name] / "main", path)
+        if name in ARCHITECTURES | ENCODERS:
+            repo = (ARCHITECTURES | ENCODERS)[name]
+            (standins.text_encoder if name in ENCODERS else standins.language_model)(root / "hub", repo)
+            shutil.copytree(root / "hub" / "models" / repo / "main", path)
         else:
             torch.manual_seed(0)
             shutil.copytree(make("BLOOM"), path)
@@ -198,3 +201,41 @@ def test_a_shard_that_is_missing_is_named(folder, tmp_path):
     sorted((tmp_path / "model").glob("*.safetensors"))[-1].unlink()
     with pytest.raises(InputError, match=r"model-0000\d-of-0000\d\.safetensors is missing or damaged"):
         hub_models.check_weights(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoders_without_pooler(folder, name):
+    """What they were saved for, and whether they have a pooler, is no reason; the first token is one of the poolings."""
+    model, tokenizer = load(folder(name), "masked_lm")
+    found = language.extract_features(model, tokenizer, CAPTIONS, ROOM, pooling="first")
+    assert len(found) == standins.LAYERS + 1
+    for i, caption in enumerate(CAPTIONS):
+        with torch.inference_mode():
+            alone = model(**tokenizer(caption, return_tensors="pt"), output_hidden_states=True).hidden_states
+        for layer, state in zip(found.values(), alone, strict=True):
+            torch.testing.assert_close(layer[i], state[0, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_summaries_are_greedy_and_of_one_line(folder):
+    """Token by token, each time over the whole text, the likeliest one, up to the end or the most tokens that it may have."""
+    model, tokenizer = load(folder("Llama 3"), "causal_lm")
+    text, tokens = summaries.summarise(model, tokenizer, CAPTIONS[0], 3)
+    ids = summaries.prompt_of(tokenizer, CAPTIONS[0], 3)
+    begin = ids.shape[1]
+    with torch.inference_mode():
+        for _ in range(summaries.TOKENS * 3 + 8):
+            ids = torch.cat([ids, model(ids).logits[0, -1].argmax().reshape(1, 1)], dim=1)
+            if int(ids[0, -1]) == model.generation_config.eos_token_id:
+                break
+    assert tokens == ids[0, begin:].tolist()
+    assert text == " ".join(tokenizer.decode(ids[0, begin:], skip_special_tokens=True).split())
+    assert "about 3 words" in tokenizer.decode(ids[0, :begin])
+
+
+def test_what_cannot_be_summarised_is_said(folder):
+    model, tokenizer = load(folder("Llama 3"), "causal_lm")
+    with pytest.raises(InputError, match="the summariser takes"):
+        summaries.summarise(model, tokenizer, "word " * 3000, 5)
+    tokenizer.chat_template = None
+    with pytest.raises(InputError, match="has no chat template; name an instruct model"):
+        summaries.summarise(model, tokenizer, "word", 5)

@@ -21,18 +21,33 @@ from prh.features.layers import read_features
 
 pytestmark = pytest.mark.slow
 CHOSEN = os.environ.get("REHEARSE", "").split()
-ROWS = [row for row in standins.rows() if not CHOSEN or row["name"] in CHOSEN]
+ALL = standins.rows()
+OF_GRID = [row for row in ALL if "paper" in row["sets"].split()]
+ROWS = [row for row in OF_GRID if not CHOSEN or row["name"] in CHOSEN]
 LANGUAGE = [row["name"] for row in ROWS if row["modality"] == "language"]
 GATED, OPEN = "gemma-2b", "bloomz-560m"
 # What differs from config/paper.yaml: what the figures say of themselves, sizes, and the device.
 SMALL = {
     "title": "rehearsal with random stand-ins",
     "device": "cpu",
-    "tables": {"models": "models.tsv", "corpora": "corpora.tsv"},
+    "tables": {"models": "models.tsv", "corpora": "corpora.tsv", "datasets": "datasets.tsv"},
     "calibration": {"permutations": 19},
     "performance": {"window": 256, "stride": 128, "task_limit": 4},
     "intervals": {"resamples": 20},
+    "caption_density": {"data": "dci_1024"},
+    "colour_geometry": {"pairs": 20000, "starts": 2, "resamples": 10, "permutations": 19},
 }
+# Of figure 2, where single models are chosen: the ViTs among these, some of the ResNets, and some of the tasks.
+RESNETS = ["resnet18.tv_in1k", "resnet50.a1_in1k", "resnet18.fb_ssl_yfcc100m_ft_in1k"]
+TASKS = ["vtab_caltech101", "vtab_svhn", "vtab_sun397"]
+
+
+def transfer():
+    """What the rehearsal asks of figure 2."""
+    if not CHOSEN:
+        return {"images": "places_1000"}
+    vits = [row["name"] for row in ROWS if row["modality"] == "vision"]
+    return {"images": "places_1000", "models": [*vits, *RESNETS], "tasks": TASKS}
 
 
 def tables(folder):
@@ -40,12 +55,17 @@ def tables(folder):
     models = pd.read_csv(ROOT / "config/models_paper.tsv", sep="\t", dtype=str, keep_default_na=False)
     language = models.modality == "language"
     models["layers"] = language.map({True: standins.LAYERS + 1, False: standins.BLOCKS})
+    models.loc[models.type == "timm_cnn", "layers"] = 5
     models["width"], models["memory_gb"] = standins.WIDTH, 1
     models.to_csv(folder / "models.tsv", sep="\t", index=False)
     corpora = pd.read_csv(ROOT / "config/corpora.tsv", sep="\t", dtype=str, keep_default_na=False)
     corpora.loc[corpora.name == "openwebtext", "tokens"] = "3000"
     corpora.to_csv(folder / "corpora.tsv", sep="\t", index=False)
-    (folder / "rehearsal.yaml").write_text(yaml.safe_dump({**SMALL, "models": [row["name"] for row in ROWS]}))
+    datasets = pd.read_csv(ROOT / "config/datasets.tsv", sep="\t", dtype=str, keep_default_na=False)
+    datasets.loc[datasets.source == "dci", "size"] = "24"
+    datasets.to_csv(folder / "datasets.tsv", sep="\t", index=False)
+    config = {**SMALL, "models": [row["name"] for row in ROWS], "transfer": transfer()}
+    (folder / "rehearsal.yaml").write_text(yaml.safe_dump(config))
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +76,11 @@ def served(tmp_path_factory):
     )
     pytest.importorskip("lm_eval", reason="lm-eval has an environment of its own: make rehearse")
     root = tmp_path_factory.mktemp("paper")
-    standins.everything(root / "hub", [row["repo"] for row in ROWS])
+    others = [row["repo"] for row in ALL if row not in OF_GRID]  # of single figures
+    standins.everything(root / "hub", [*(row["repo"] for row in ROWS), *others])
     hub, folder = Hub(root / "hub"), root / "run"
     folder.mkdir()
+    standins.folders(folder)
     tables(folder)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     clean.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -129,8 +151,12 @@ def test_figures(finished):
         "alignment_vs_downstream",
         "reproduced_vs_published",
         "cknna_by_k",
+        "vision_convergence",
+        "vision_map",
+        "colour_geometry",
+        "alignment_by_caption_density",
     }
-    assert len(names) == 12
+    assert len(names) == 16
     compared = pd.read_csv(finished.folder / "figures/reproduced_vs_published.csv")
     config = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     asked = compared.metric.isna() | compared.metric.isin(config["alignment"]["metrics"])
@@ -150,11 +176,18 @@ def test_the_audit_passes(finished, monkeypatch):
     assert sampled == {
         "calibrate_alignment",
         "extract_language_features",
+        "embed_colour_words",
+        "extract_caption_levels",
         "extract_timm_features",
         "index_neighbors",
         "measure_alignment",
         "score_captions",
         "score_language_model",
+        "probe_tasks",
+        "summarise_captions",
+        "tabulate_caption_density",
+        "tabulate_colours",
+        "tabulate_transfer",
     }
 
 

@@ -41,12 +41,14 @@ WEIGHTS = {"dtype": "bfloat16"}
 TASKS = {"hellaswag": (10, "acc_norm,none", 0.25), "gsm8k": (5, "exact_match,strict-match", 0.5)}
 DATASET = {
     "name": "wit",
+    "source": "hub",
     "repo": "minhuh/prh",
     "revision": "wit_1024",
     "mirror": "some/mirror@main",
     "size": PAIRS,
 }
 TEXT = "results/corpora/openwebtext.txt"
+SUMMARIES, LEVELS = (f"results/levels/wit/{name}.parquet" for name in ("summaries", "captions"))
 TABLES = [f"results/tables/{name}.csv" for name in ("alignment", "downstream", "performance")]
 FIGURES = {name: f"figures/{name}" for name in ("alignment_vs_downstream", "reproduced_vs_published")}
 PUBLISHED = "quantity\tmodel_x\tmodel_y\tmetric\tvalue\tsource\n"
@@ -140,6 +142,17 @@ def make_language(root, name):
     write_record("evaluate_downstream", path, tasks=tasks, limit=LIMIT, weights=WEIGHTS)
 
 
+def make_summaries(root):
+    """Captions in few words, by an instruct model, and the levels of figure 9 from them."""
+    repo = "meta-llama/Meta-Llama-3-8B-Instruct"
+    standins.language_model(root, repo)
+    given = {"model": fetch_stand_in(root, row_of("instruct", repo)), "dataset": DATA}
+    how = {"weights": {"dtype": "float32"}, "device": "cpu", "levels": [2, 4], "drawn": 6, "seed": 0}
+    run("summarise_captions", {"summaries": SUMMARIES}, given, {"dataset": "wit"}, **how)
+    given = {"dataset": DATA, "packages": [], "summaries": SUMMARIES}
+    run("make_caption_levels", {"levels": LEVELS}, given, {"dataset": "wit"}, levels=[2, 4], drawn=6, seed=0)
+
+
 def make_comparison():
     """Neighbours, alignment, tables and the two figures of all models."""
     values = torch.randn(2, PAIRS, 8, generator=torch.Generator().manual_seed(0))
@@ -187,6 +200,7 @@ def finished(tmp_path_factory):
         write_record("fetch_hub_corpus", TEXT, row={"bytes": None})
         for name in REPOSITORIES:
             make_language(root, name)
+        make_summaries(root)
         make_comparison()
     return folder
 
@@ -202,6 +216,7 @@ def test_all_of_it_passes(finished):
     found = {f.artifact: f for f in audit.audit(finished, samples=100)}
     assert {f.artifact: f.reason for f in found.values() if f.verdict != "ok"} == {}
     assert not [name for name in found if audit.kind_of(name) == "other"]
+    assert "sample" in found[SUMMARIES].passed
     for name in REPOSITORIES:
         for path in (f"results/features/wit/{name}.safetensors", f"results/captions/wit/{name}.json"):
             assert "sample" in found[path].passed, path
@@ -211,12 +226,14 @@ def test_all_of_it_passes(finished):
 
 
 def test_the_document_says_what_they_hold(finished):
-    run_examples(sorted(OF_THE_PAPER), finished, wit_1024="wit")
-    assert len(OF_THE_PAPER) == 5
+    run_examples(sorted(OF_THE_PAPER), finished, wit_1024="wit", dci_1024="wit")
+    assert len(OF_THE_PAPER) == 6
     for title in OF_THE_PAPER:
         name = title.replace("<dataset>", "wit").replace("<model>", LLAMA)
         if name.endswith(".csv"):
             held = [*pd.read_csv(finished / name).columns]
+        elif name.endswith(".parquet"):
+            held = sorted(pd.read_parquet(finished / name).columns)
         else:
             found = json.loads((finished / name).read_text())
             held = sorted(found["scores"][0] if "scores" in found else found)
@@ -256,6 +273,17 @@ def moved_bits(found):
     bits = found["caption_bits"] + 0.5 * sizes * np.resize([1, -1], PAIRS)
     found["caption_bits"] = bits.tolist()
     found["pooled_bits_per_byte"] = bits.sum() / sizes.sum()
+
+
+def summary(column, value):
+    """A change of the first summary."""
+
+    def change(path, target):
+        table = pd.read_parquet(path)
+        table.loc[0, column] = value
+        table.to_parquet(target, index=False)
+
+    return change
 
 
 def scores(key, value):
@@ -301,6 +329,9 @@ FORGED = [
         of_another_type,
         "made with dtype float32, the rule asked for",
     ),
+    (SUMMARIES, summary("words", 99), "words are not those of the summary"),
+    (SUMMARIES, summary("asked", 3), "has other numbers of words than were asked for"),
+    (LEVELS, summary("caption", "one two three four five"), f"its captions are not those of {SUMMARIES}"),
     (BITS, captions("bits_per_byte", 1.0), "is not the mean over captions"),
     (BITS, captions("pooled_bits_per_byte", 1.0), "do not add up to pooled_bits_per_byte"),
     (BITS, captions("bytes", 7), "of 24 captions, 7 bytes"),
@@ -351,7 +382,7 @@ def test_class_tokens_of_timm_are_made_again(tmp_path):
         name, f"timm/{name}", modality="vision", type="timm_vit", layers=standins.BLOCKS, dtype="float32"
     )
     made = f"results/features/wit/{name}.safetensors"
-    standins.vision_transformer(tmp_path / "hub", row["repo"])
+    standins.vision_model(tmp_path / "hub", row["repo"])
     (tmp_path / "run").mkdir()
     with contextlib.chdir(tmp_path / "run"):
         fetch_pairs(tmp_path / "hub")

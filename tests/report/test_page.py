@@ -113,7 +113,7 @@ def test_figures_say_what_the_story_says(small, data):
     }
     assert {name for name, text in told.items() if text} == {
         *("alignment_vs_performance", "alignment_matrix", "layer_alignment"),
-        *("alignment_by_caption_density", "colour_geometry"),
+        *("alignment_by_caption_density", "colour_geometry", "vision_convergence", "vision_map"),
         *("published_alignment", "published_by_metric"),
     }
     for text in (data["told"], *(text for each in told.values() for text in each.values())):

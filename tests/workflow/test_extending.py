@@ -34,6 +34,7 @@ def toys(small, tmp_path_factory):
         "models": ["minilm-l6", "mobilenet-v2", MODEL],
         "caption_density": None,
         "colour_geometry": None,
+        "transfer": None,
     }
     for text in fences(PAGE, "yaml"):
         config |= yaml.safe_load(text)

@@ -63,7 +63,7 @@ def notebooks():
 
 
 def distributions(modules):
-    known = metadata.packages_distributions()
+    known = {"umap": ["umap-learn"], **metadata.packages_distributions()}  # which is not installed here
     return {canonicalize_name(known.get(module, [module])[0]) for module in modules}
 
 

@@ -8,7 +8,15 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from prh.audit import checks_measures, checks_sources, checks_tables, samples, samples_of_models
+from prh.audit import (
+    checks_measures,
+    checks_sources,
+    checks_tables,
+    checks_transfer,
+    samples,
+    samples_of_models,
+    samples_of_transfer,
+)
 from prh.audit.samples_of_models import NotHere
 
 
@@ -27,6 +35,9 @@ KINDS = {
     "model": Kind(r"results/models/[^/]+", checks_sources.model),
     "features": Kind(
         r"results/features/.+\.safetensors", checks_measures.features, samples_of_models.features
+    ),
+    "summaries": Kind(
+        r"results/levels/.+/summaries\.parquet", checks_sources.summaries, samples_of_models.summaries
     ),
     "caption levels": Kind(r"results/levels/.+/captions\.parquet", checks_sources.caption_levels),
     "level features": Kind(
@@ -52,6 +63,15 @@ KINDS = {
     ),
     "colour table": Kind(r"results/tables/colours\.csv", checks_tables.colour_table, samples.colour),
     "downstream table": Kind(r"results/tables/downstream\.csv", checks_tables.downstream_table),
+    "labels": Kind(r"results/labels/.+\.parquet", checks_transfer.labels, samples_of_transfer.labels),
+    "probes": Kind(r"results/probes/.+\.parquet", checks_transfer.probes, samples_of_transfer.probes),
+    "transfer table": Kind(r"results/tables/transfer\.csv", checks_transfer.transfer_table),
+    "competence table": Kind(r"results/tables/competence\.csv", checks_transfer.competence_table),
+    "table of vision pairs": Kind(
+        r"results/tables/vision_pairs\.csv", checks_transfer.pairs_table, samples_of_transfer.pairs
+    ),
+    "convergence table": Kind(r"results/tables/convergence\.csv", checks_transfer.convergence_table),
+    "table of places": Kind(r"results/tables/vision_places\.csv", checks_transfer.places_table),
     "figure": Kind(r"figures/.+\.(pdf|png|csv)", checks_tables.figure),
     "report": Kind(r"results/report/.+", checks_tables.report),
     "crate": Kind(r"results/crate\.zip", checks_tables.crate),

@@ -105,8 +105,10 @@ class Run:
         return self.folder / artifact
 
     def params(self, artifact):
-        """The parameters of the job that made it."""
-        return self.made[artifact]["parameters"]
+        """The parameters of the job that made it; of one that made several, with its own row of the table."""
+        params = self.made[artifact]["parameters"]
+        own = params.get("rows", {}).get(Path(artifact).name.removesuffix(".safetensors"))
+        return {**params, "row": own} if own else params
 
     def is_intact(self, artifact):
         """Whether it is there, as it was made: nothing is held against anything else."""

@@ -26,10 +26,13 @@ def features(run, artifact):
         yield f"is of {metadata['model']} at {metadata['revision']}, the rule asked for {row['name']} at {row['revision']}"
     yield from _weights(metadata, run.params(artifact))
     for source in run.inputs(artifact):
+        if run.kind(source) == "model" and not source.endswith(f"/{row['name']}"):
+            continue  # of another model that the same job ran
         made_from = metadata[f"{run.kind(source)}_sha256"]
         if run.is_intact(source) and made_from != file_digest(run.path(source) / MANIFEST):
             yield f"was made from another {source}"
-    yield from _layers(layers, names, row, metadata["pairs"])
+    last_only = run.params(artifact).get("last_only")
+    yield from _layers(layers, names, row | {"layers": 1} if last_only else row, metadata["pairs"])
 
 
 def level_features(run, artifact):

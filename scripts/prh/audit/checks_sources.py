@@ -10,7 +10,8 @@ from PIL import Image
 from safetensors import safe_open
 
 from prh.provenance import MANIFEST, read_manifest, tree_files
-from prh.sources.caption_levels import OWN, is_control, read_levels
+from prh.sources.caption_levels import OWN, SUMMARIES, is_control, read_levels
+from prh.sources.registry import AT_MOST
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 INDEX = "model.safetensors.index.json"
@@ -37,7 +38,10 @@ def dataset(run, artifact):
         return
     if len(table) != manifest["pairs"]:
         yield f"captions.parquet has {len(table)} pairs, the manifest says {manifest['pairs']}"
-    if row["size"] and len(table) != row["size"]:
+    enough = (
+        len(table) <= row["size"] if row["size"] and row["source"] in AT_MOST else len(table) == row["size"]
+    )
+    if row["size"] and not enough:
         yield f"has {len(table)} pairs, its row asks for {row['size']}"
     if not table.id.is_unique:
         yield f"captions.parquet: id `{table.id[table.id.duplicated()].iloc[0]}` stands twice"
@@ -52,16 +56,16 @@ def dataset(run, artifact):
 
 
 def caption_levels(run, artifact):
-    """The same items at each level, as many as asked for; captions that begin with those of the level before."""
+    """The same items at each level; captions that begin with those of the level before, or are the summaries."""
     table, before = read_levels(run.path(artifact)), None
     groups = {level: group.set_index("item").caption for level, group in table.groupby("level", sort=False)}
-    items = groups[OWN].index
+    items = next(iter(groups.values())).index
     if not items.is_unique or (table.words != table.caption.str.split().str.len()).any():
         yield "an item stands twice at a level, or words are not those of the caption"
     for level, captions in groups.items():
         if not captions.index.equals(items):
             yield f"level `{level}` is not of the same items as the others"
-        elif before is not None and level != OWN:
+        elif before is not None and OWN in groups and level != OWN:
             begun = groups[next(iter(groups))] if is_control(level) else before
             bad = [item for item in items if not captions[item].startswith(begun[item])]
             if bad:
@@ -70,8 +74,25 @@ def caption_levels(run, artifact):
     for source in run.inputs(artifact):
         if run.kind(source) == "dataset" and run.is_intact(source):
             there = pd.read_parquet(run.path(source) / "captions.parquet").caption
-            if not groups[OWN].equals(there.iloc[items].set_axis(items)):
+            if OWN in groups and not groups[OWN].equals(there.iloc[items].set_axis(items)):
                 yield f"level `{OWN}` has other captions than {source}"
+        if run.kind(source) == "summaries" and run.is_intact(source):
+            summaries = pd.read_parquet(run.path(source))
+            mine = [groups.get(f"{row.asked} words", {}).get(row.item) for row in summaries.itertuples()]
+            if mine != summaries.summary.tolist():
+                yield f"its captions are not those of {source}"
+
+
+def summaries(run, artifact):
+    """A summary for each item and number of words, in one line, with its own number of words; more words where more were asked for."""
+    table, params = pd.read_parquet(run.path(artifact)), run.params(artifact)
+    if list(table.columns) != SUMMARIES or table.duplicated(["item", "asked"]).any():
+        yield f"its columns are not {', '.join(SUMMARIES)}, or an item stands twice"
+        return
+    if table.asked.drop_duplicates().tolist() != params["levels"]:
+        yield "has other numbers of words than were asked for"
+    if (table.words != table.summary.str.split().str.len()).any() or table.summary.str.contains("\n").any():
+        yield "words are not those of the summary, or a summary has several lines"
 
 
 def model(run, artifact):

@@ -13,11 +13,12 @@ from PIL import Image
 from scipy import stats
 
 from prh.alignment.best import across, best_layer_pairs, named
+from prh.audit import checks_transfer
 from prh.audit.checks_measures import ROUNDING, scores_in_bounds
 from prh.audit.definitions import step_up
 from prh.figures.comparison import compare
 from prh.performance.downstream import MEASURED, OF_CAPTIONS
-from prh.sources.caption_levels import OWN, read_levels
+from prh.sources.caption_levels import items_of, read_levels
 from prh.tables import FEWEST, MEAN, NULLS, PAIR, read_table
 
 
@@ -305,7 +306,7 @@ def density_table(run, artifact):
     for source in run.inputs(artifact):
         if run.kind(source) == "caption levels" and run.is_intact(source):
             levels = read_levels(run.path(source))
-            words, n = levels.groupby("level").words.mean(), (levels.level == OWN).sum()
+            words, n = levels.groupby("level").words.mean(), len(items_of(levels))
             if not np.allclose(table.words, table.level.map(words)):
                 yield f"words are not those of {source}"
             if not np.allclose(table.chance, params["k"] / (n - 1)):
@@ -351,6 +352,8 @@ NUMBERS = {
     "comparison": _comparison,
     "claim": _claim,
     "means": _means,
+    "convergence": checks_transfer.convergence_figure,
+    "map": checks_transfer.map_figure,
 }
 
 

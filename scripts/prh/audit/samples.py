@@ -18,7 +18,7 @@ from prh.alignment.neighbors import read_index
 from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail
 from prh.audit.samples_of_models import ITEMS, NotHere
 from prh.features.layers import read_features
-from prh.sources.caption_levels import OWN, distinct_captions, read_levels
+from prh.sources.caption_levels import OWN, distinct_captions, items_of, read_levels
 from prh.tables import MEAN, read_table
 
 RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
@@ -114,7 +114,7 @@ def density(run, artifact, rng):
     (path,) = (source for source in sources if run.kind(source) == "caption levels")
     levels, table = read_levels(run.path(path)), read_table(run.path(artifact))
     place = {caption: i for i, caption in enumerate(distinct_captions(levels))}
-    items, rows = levels[levels.level == OWN].item.tolist(), table[table.vision != MEAN]
+    items, rows = items_of(levels), table[table.vision != MEAN]
 
     def layer(folder, model, chosen, number):
         (source,) = (

@@ -15,7 +15,9 @@ from PIL import Image
 from prh.features.adapters import ADAPTERS, module_of
 from prh.features.layers import read_features
 from prh.features.loading import load
+from prh.features.summaries import prompt_of, text_of
 from prh.sources.caption_levels import distinct_captions, read_levels
+from prh.sources.datasets import read_captions
 
 ITEMS = 2  # items whose features, rows whose neighbours, captions whose bits are made again
 # Relative tolerances in float32, through a whole network and in batches of another size; a shorter type adds its rounding.
@@ -39,7 +41,8 @@ def features(run, artifact, rng):
     if row.type not in ADAPTERS:
         raise NotHere(f"not made again: models of type {row.type}")
     found = WAYS[ADAPTERS[row.type].sample](params, row, inputs, table)
-    return _compared(layers, names, chosen, found, params["weights"].get("dtype"))
+    found = found[-1:] if params.get("last_only") else found
+    return _compared(layers, names, chosen, found, params.get("weights", {}).get("dtype"))
 
 
 def level_features(run, artifact, rng):
@@ -51,6 +54,31 @@ def level_features(run, artifact, rng):
     _check_room(inputs["model"])
     found = _of_captions(params, None, inputs, pd.DataFrame({"caption": [captions[i] for i in chosen]}))
     return _compared(layers, names, chosen, found, params["weights"].get("dtype"))
+
+
+def summaries(run, artifact, rng):
+    """Some summaries: at each place the token that was taken is the likeliest, and together they are the text."""
+    inputs, params = _inputs(run, artifact, "model", "dataset"), run.params(artifact)
+    _check_room(inputs["model"])
+    model, tokenizer = _language_model(params, inputs["model"], "causal_lm")
+    table, captions = pd.read_parquet(run.path(artifact)), read_captions(inputs["dataset"]).caption
+    chosen, reasons = table.iloc[rng.choice(len(table), size=min(ITEMS, len(table)), replace=False)], []
+    for row in chosen.to_dict("records"):
+        asked = prompt_of(tokenizer, captions[row["item"]], row["asked"])
+        taken = torch.tensor(row["tokens"])
+        with torch.inference_mode():
+            logits = model(torch.cat([asked, taken[None]], dim=1)).logits[0, asked.shape[1] - 1 : -1].double()
+        short = logits.max(dim=1).values - logits.gather(1, taken[:, None])[:, 0]
+        allowed = _tolerance(BITS_TOLERANCE, params["weights"].get("dtype")) * logits.abs().max()
+        if not short.max() <= allowed:
+            reasons.append(
+                f"item {row['item']} in {row['asked']} words: token {int(short.argmax())} is not the likeliest"
+            )
+        if text_of(tokenizer, taken) != row["summary"]:
+            reasons.append(
+                f"item {row['item']} in {row['asked']} words: `{row['summary']}` is not what its tokens say"
+            )
+    return reasons[:3], f"{len(chosen)} summaries followed token by token"
 
 
 def colour_words(run, artifact, rng):
@@ -103,8 +131,8 @@ def _of_captions(params, row, inputs, table):
         with torch.inference_mode():
             states = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states
         values = [state[0].double().numpy() for state in states]
-        last = settings.get("pooling") == "last"
-        rows.append([value[-1] if last else value.mean(axis=0) for value in values])
+        place = {"first": 0, "last": -1}.get(settings.get("pooling"))
+        rows.append([value.mean(axis=0) if place is None else value[place] for value in values])
     return [np.stack(layer) for layer in zip(*rows, strict=True)]
 
 
@@ -120,7 +148,7 @@ def _of_pixels(params, row, inputs, table):
 
 
 def _of_blocks(params, row, inputs, table):
-    """One image at a time, the class token of each block's output by a hook on timm's block: per layer (images, d)."""
+    """One image at a time, by a hook on timm's block its output's class token, on a ResNet's stage its average: per layer (images, d)."""
     try:
         import timm  # has an environment of its own: the audit does without where it must
     except ImportError:
@@ -133,8 +161,13 @@ def _of_blocks(params, row, inputs, table):
         raise NotHere(f"not made again: images cropped by `{facts['crop_mode']}`")
     size = facts["input_size"][-1]
     resized = math.floor(size / facts["crop_pct"])
-    for block in model.blocks:
-        block.register_forward_hook(lambda _block, _given, output: kept.append(output[0, 0].double().numpy()))
+    cnn = row.type == "timm_cnn"
+    for part in [model.act1, model.layer1, model.layer2, model.layer3, model.layer4] if cnn else model.blocks:
+        part.register_forward_hook(
+            lambda _part, _given, output: kept.append(
+                (output.mean(dim=(2, 3))[0] if cnn else output[0, 0]).double().numpy()
+            )
+        )
     for path in (inputs["dataset"] / image for image in table.image):
         kept.clear()
         how = facts["interpolation"], facts["mean"], facts["std"]
@@ -223,6 +256,8 @@ def _nats(model, ids):
 def _inputs(run, artifact, *kinds):
     """Where lies what it was made from, by kind."""
     found = {run.kind(source): run.path(source) for source in run.inputs(artifact)}
+    if "rows" in run.params(artifact):  # of a job that took several models
+        found["model"] = run.path(f"results/models/{run.params(artifact)['row']['name']}")
     for kind in kinds:
         if kind not in found:
             raise NotHere(f"not made again: its record names no {kind}")

@@ -8,6 +8,8 @@ from prh.errors import InputError
 from prh.features.adapters import ADAPTERS
 from prh.sources.registry import DATASETS
 
+FEWEST_IN_PANEL = 4
+
 
 def check(configuration, find, source):
     """Raise `InputError` with the first thing that does not go together."""
@@ -17,6 +19,8 @@ def check(configuration, find, source):
     _check_numbers(configuration, source)
     _check_density(configuration, source)
     _check_colours(configuration, find, source)
+    _check_transfer(configuration, source)
+    _check_licences(configuration, source)
     _check_published(configuration, find, source)
 
 
@@ -55,14 +59,6 @@ def _check_names(configuration, source):
             key = "performance.corpus" if table == "corpora" else table
             raise InputError(
                 f"{source}: key `{key}`: `{name}` is not in {tables[table]}, which has: {', '.join(rows)}"
-            )
-        packages_of(rows[name], configuration.packages, tables[table])
-    for name in config["models"]:
-        word = configuration.models[name].must_accept
-        if word and word not in config["accepted_licences"]:
-            raise InputError(
-                f"{source}: key `models`: `{name}` is under `{configuration.models[name].licence}`; read it, then "
-                f"add `{word}` to `accepted_licences`"
             )
     for pair in config["figures"]["layer_pairs"]:
         for name in pair:
@@ -113,13 +109,23 @@ def _check_numbers(configuration, source):
         )
 
 
-def _check_models(configuration, names, where):
+def _check_models(configuration, names, where, key="models"):
     """The models of a figure are in the table."""
     for name in names:
         if name not in configuration.models:
             table = configuration.config["tables"]["models"]
             raise InputError(
-                f"{where}.models`: `{name}` is not in {table}; name others, or set the whole key to null"
+                f"{where}.{key}`: `{name}` is not in {table}; name others, or set the whole key to null"
+            )
+
+
+def _check_data(configuration, names, where):
+    """The data sets of a figure are in the table."""
+    for name in filter(None, names):
+        if name not in configuration.datasets:
+            table, known = configuration.config["tables"]["datasets"], ", ".join(configuration.datasets)
+            raise InputError(
+                f"{where}: `{name}` is not in {table}, which has: {known}; name one of these, or set the whole key to null"
             )
 
 
@@ -132,6 +138,23 @@ def _check_density(configuration, source):
     levels = density["levels"]
     if levels != sorted(set(levels)):
         raise InputError(f"{where}.levels`: {levels}: each must have more keywords than the one before")
+    _check_data(configuration, [density["data"]], f"{where}.data`")
+    if density["summariser"]:
+        _check_models(configuration, [density["summariser"]], where, "summariser")
+        kind = configuration.models[density["summariser"]].type
+        if kind != "causal_lm":
+            raise InputError(
+                f"{where}.summariser`: `{density['summariser']}` is of type {kind}, a causal_lm is needed"
+            )
+        if 0 in levels:
+            raise InputError(f"{where}.levels`: {levels}: no summary has 0 words")
+    elif density["data"] and (
+        density["data"] not in configuration.config["datasets"]
+        or not configuration.datasets[density["data"]].keywords
+    ):
+        raise InputError(
+            f"{where}.data`: `{density['data']}` has no keywords, or is not among `datasets`; name a `summariser` for it"
+        )
     if density["items"] and density["k"] > density["items"] - 2:
         raise InputError(
             f"{where}.k`: {density['k']} neighbours need at least {density['k'] + 2} of the {density['items']} items"
@@ -144,6 +167,10 @@ def _check_colours(configuration, find, source):
         return
     where, table = f"{source}: key `colour_geometry", configuration.config["tables"]["colours"]
     _check_models(configuration, colours["models"], where)
+    _check_data(configuration, [colours["data"]], f"{where}.data`")
+    for name in colours["models"]:
+        if configuration.models[name].modality != "language":
+            raise InputError(f"{where}.models`: `{name}` is no language model; leave it out")
     if colours["text"] not in configuration.packages:
         raise InputError(
             f"{where}.text`: `{colours['text']}` is not in {configuration.config['tables']['packages']}; add it, or "
@@ -157,6 +184,49 @@ def _check_colours(configuration, find, source):
         raise InputError(
             f"{where}.words`: `{colours['words']}` is no set of {table}, which has: {', '.join(known)}"
         )
+
+
+def _check_transfer(configuration, source):
+    """Figure 2 names vision models and data sets that there are, of enough images."""
+    transfer = configuration.config["transfer"]
+    if transfer is None:
+        return
+    where = f"{source}: key `transfer"
+    _check_models(configuration, transfer["models"], where)
+    for name in transfer["models"]:
+        if configuration.models[name].modality != "vision":
+            raise InputError(f"{where}.models`: `{name}` is no vision model; leave it out")
+    if len(transfer["models"]) < FEWEST_IN_PANEL:
+        raise InputError(
+            f"{where}.models`: {len(transfer['models'])} models, at least {FEWEST_IN_PANEL} are needed; name more, or "
+            "set the whole key to null"
+        )
+    _check_data(configuration, [transfer["images"]], f"{where}.images`")
+    _check_data(configuration, transfer["tasks"], f"{where}.tasks`")
+    size = configuration.datasets[transfer["images"]].size
+    half = transfer["images"] in transfer["tasks"]  # the other half is for the probes
+    if size and transfer["k"] > size // (1 + half) - 2:
+        raise InputError(
+            f"{where}.k`: {transfer['k']} neighbours need at least {transfer['k'] + 2} images, but data set "
+            f"`{transfer['images']}` has {size}{', half of them for alignment' if half else ''}"
+        )
+
+
+def _check_licences(configuration, source):
+    """Whatever is asked for comes out of packages that there are, and under licences that were accepted."""
+    config = configuration.config
+    models = dict.fromkeys([*configuration.asked("models"), *configuration.small])
+    asked = {"datasets": configuration.asked("datasets"), "models": models}
+    for table, names in {**asked, "corpora": [config["performance"]["corpus"]]}.items():
+        for name in names:
+            packages_of(getattr(configuration, table)[name], configuration.packages, config["tables"][table])
+    for name in models:
+        row = configuration.models[name]
+        if row.must_accept and row.must_accept not in config["accepted_licences"]:
+            raise InputError(
+                f"{source}: key `models`: `{name}` is under `{row.licence}`; read it, then add `{row.must_accept}` to "
+                "`accepted_licences`"
+            )
 
 
 def _check_published(configuration, find, source):

@@ -35,17 +35,47 @@ class Configuration:
         """Names of the chosen models, in the config's order, optionally of one modality."""
         return [name for name in self.config["models"] if modality in (None, self.models[name].modality)]
 
+    @property
+    def panel(self):
+        """Names of the vision models of figure 2, in the config's order; none if it is off."""
+        transfer = self.config["transfer"]
+        return transfer["models"] if transfer else []
+
+    @property
+    def small(self):
+        """Those of the panel that come in packages and are in no other figure: one job makes them all ready, another runs them."""
+        return [n for n in self.panel if n not in self.config["models"] and not self.models[n].repo]
+
+    def asked(self, table):
+        """Names asked of a table, by the config's first keys and by single figures; of models, but the small ones of the panel."""
+        names = [*self.config[table]]
+        transfer, density, colours = (
+            self.config[key] or {} for key in ("transfer", "caption_density", "colour_geometry")
+        )
+        if table == "models":
+            names += [name for name in self.panel if name not in self.small]
+            names += [*colours.get("models", []), density.get("summariser")]
+        else:
+            names += [
+                transfer.get("images"),
+                *transfer.get("tasks", []),
+                density.get("data"),
+                colours.get("data"),
+            ]
+        return [name for name in dict.fromkeys(names) if name]
+
     def scored(self):
         """Names of the chosen models that have bits per byte."""
         return [name for name in self.chosen() if ADAPTERS[self.models[name].type].scored]
 
     def run_in(self, environment):
-        """Names of the chosen models that run in an environment, by their adapters."""
-        return [name for name in self.chosen() if ADAPTERS[self.models[name].type].environment == environment]
+        """Names of the models asked for that run in an environment, by their adapters."""
+        names = self.asked("models")
+        return [name for name in names if ADAPTERS[self.models[name].type].environment == environment]
 
     def from_hub(self, table, hub=True):
         """Names chosen of a table whose rows do, or do not, have a repository on the hub."""
-        names = [self.config["performance"]["corpus"]] if table == "corpora" else self.config[table]
+        names = [self.config["performance"]["corpus"]] if table == "corpora" else self.asked(table)
         return [name for name in names if bool(getattr(self, table)[name].repo) is hub]
 
     def made_by(self, maker):
@@ -60,14 +90,16 @@ class Configuration:
         """Per package, the chosen data sets, models and text that come out of it."""
         found = {name: [] for name in self.packages}
         for table in ("datasets", "models", "corpora"):
-            for name in self.from_hub(table, hub=False):
+            for name in [*self.from_hub(table, hub=False), *(self.small if table == "models" else [])]:
                 for package in packages_of(getattr(self, table)[name], self.packages):
                     found[package].append(name)
         return found
 
     def settings(self, model):
-        """The keys of the config's `features` that a model's adapter takes."""
-        return {key: self.config["features"][key] for key in ADAPTERS[self.models[model].type].settings}
+        """The keys of the config's `features` that a model's adapter takes, and what its row says instead."""
+        row = self.models[model]
+        found = {key: self.config["features"][key] for key in ADAPTERS[row.type].settings}
+        return found | ({"pooling": row.pooling} if row.pooling and "pooling" in found else {})
 
     def weights(self, model):
         """How a model's weights are loaded, where its row says so: type, quantisation."""
@@ -111,7 +143,27 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     for name in TABLES:
         path = config["tables"][name]
         tables[name] = read_table(find(path), read_schema(schemas, name), path)
-    config["models"] = with_sets_expanded(config["models"], tables["models"], source)
+    config["models"] = with_sets_expanded(config["models"], tables["models"], f"{source}: key `models`")
+    _leave_out(config)
+    for figure in filter(config.get, ("transfer", "caption_density", "colour_geometry")):
+        config[figure]["models"] = with_sets_expanded(
+            config[figure]["models"],
+            tables["models"],
+            f"{source}: key `{figure}.models`",
+            "; name others, or set the whole key to null",
+        )
     configuration = Configuration(config=config, **tables)
     check(configuration, find, source)
     return configuration
+
+
+def _leave_out(config):
+    """A figure whose data are not named yet is off, as without its section."""
+    if config["transfer"] and config["transfer"]["images"] is None:
+        config["transfer"] = None
+    if (
+        config["caption_density"]
+        and config["caption_density"]["summariser"]
+        and not config["caption_density"]["data"]
+    ):
+        config["caption_density"] = None

@@ -63,7 +63,7 @@ def revision_of(row, packages, source="config"):
     return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
 
 
-def with_sets_expanded(names, rows, source):
+def with_sets_expanded(names, rows, where, advice=""):
     """The config's model names, `set:NAME` replaced by the rows that have NAME in their column `sets`."""
     found = []
     for name in names:
@@ -71,8 +71,7 @@ def with_sets_expanded(names, rows, source):
         if name.startswith("set:") and not members:
             known = sorted({word for row in rows.values() for word in row.sets.split()})
             raise InputError(
-                f"{source}: key `models`: no row of the model table is in `{name}`; sets there: "
-                f"{', '.join(known) or 'none'}"
+                f"{where}: no row of the model table is in `{name}`; sets there: {', '.join(known) or 'none'}{advice}"
             )
         found += members if name.startswith("set:") else [name]
     return list(dict.fromkeys(found))

@@ -43,13 +43,19 @@ PIXELS = ("image_size", "mean", "std", "interpolation")
 
 ADAPTERS = {
     "causal_lm": Adapter("language", "language", "language", TEXT, "captions", on_hub=True, scored=True),
-    "text_encoder": Adapter("language", "language", "language", TEXT, "captions"),
+    "text_encoder": Adapter("language", "language", "language", TEXT, "captions", on_hub=True),
+    "masked_lm": Adapter("language", "language", "language", TEXT, "captions", packaged=False, on_hub=True),
     "efficientnet_lite": Adapter(
         "vision", "cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)
     ),
     "mobilenet_v2": Adapter("vision", "cnn", "vision", IMAGES, "pixels", needs=PIXELS),
     "onnx_vit": Adapter("vision", "onnx_vit", "vision", IMAGES, "pixels", needs=PIXELS),
+    "onnx_cnn": Adapter(
+        "vision", "onnx_cnn", "vision", IMAGES, "pixels", needs=("architecture", "weights", *PIXELS)
+    ),
+    "small_cnn": Adapter("vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)),
     "timm_vit": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
+    "timm_cnn": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
 }
 
 

@@ -1,5 +1,8 @@
 """Images through a vision model that takes pixels: preprocessing and batches, the same for every such adapter."""
 
+from contextlib import contextmanager
+from functools import cache
+
 import numpy as np
 import torch
 from PIL import Image
@@ -8,13 +11,26 @@ from prh.features.layers import LayerCollector
 from prh.job import progress
 from prh.sources.images import open_image
 
+_opened = open_image
+
+
+@contextmanager
+def decoded_once():
+    """Within it an image file is decoded once, for all models that see it, and kept in memory."""
+    global _opened
+    _opened = cache(open_image)
+    try:
+        yield
+    finally:
+        _opened = open_image
+
 
 def extract_features(layers_of, row, paths, batch_size):
     """Features of the images at `paths`, in order: name -> (n, d) float32. `layers_of` comes from `load`."""
     collector = LayerCollector(len(paths))
     batches = [range(i, min(i + batch_size, len(paths))) for i in range(0, len(paths), batch_size)]
     for positions in progress(batches, "extracting", unit="batch"):
-        images = torch.stack([preprocess(open_image(paths[i]), row) for i in positions])
+        images = torch.stack([preprocess(_opened(paths[i]), row) for i in positions])
         with torch.inference_mode():
             collector.add(list(positions), layers_of(images))
     return collector.finished()

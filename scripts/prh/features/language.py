@@ -18,7 +18,7 @@ from prh.features.loading import load, token_lengths
 from prh.sources.datasets import read_captions
 from prh.sources.wheels import extract, join_members, members
 
-POOLING = {"mean": "mean over valid tokens", "last": "last token"}
+POOLING = {"mean": "mean over valid tokens", "last": "last token", "first": "first token"}
 USUAL = {"mode": "robust", "prompt": None}  # not mentioned in a feature file
 CHECK_TEXT = "The Platonic Representation Hypothesis: models converge as they get better."
 
@@ -51,7 +51,7 @@ def extract_features(
     mode: "robust": batches sorted by length and padded on the right to their own longest caption, averaged in float32.
         "reference": as the official code, in the data set's order, padded on the left to its longest caption, averaged
         in the model's own type.
-    pooling: "mean" over the valid tokens, or the "last" of them.
+    pooling: "mean" over the valid tokens, or the "last" or "first" of them.
     prompt: a text around each caption, which stands where the text has {caption}.
 
     Returns name -> (n, d) float32. Raises `InputError` for a caption without tokens.
@@ -77,8 +77,8 @@ def extract_features(
         given = {name: value for name, value in tokens.items() if name in accepted}
         with torch.inference_mode():
             states = model(**given, output_hidden_states=True).hidden_states
-        if pooling == "last":
-            pooled = _last_pooled(states, mask)
+        if pooling != "mean":
+            pooled = _one_pooled(states, mask, pooling)
         else:
             pooled = _mean_pooled(states, mask, states[0].dtype if reference else torch.float32)
         names = ["embedding"] + [f"block{i}" for i in range(1, len(states))]
@@ -109,11 +109,11 @@ def _mean_pooled(states, mask, dtype):
     return [(state.to(dtype) * weights.to(state.device)).sum(dim=1) for state in states]
 
 
-def _last_pooled(states, mask):
-    """Each layer's hidden states (b, t, d) at the last position where the mask (b, t) is 1."""
-    last = mask.shape[1] - 1 - mask.flip(dims=[1]).argmax(dim=1)
+def _one_pooled(states, mask, which):
+    """Each layer's hidden states (b, t, d) at the first or the last position where the mask (b, t) is 1."""
+    place = mask.argmax(dim=1) if which == "first" else mask.shape[1] - 1 - mask.flip(dims=[1]).argmax(dim=1)
     rows = torch.arange(len(mask), device=mask.device)
-    return [state[rows.to(state.device), last.to(state.device)] for state in states]
+    return [state[rows.to(state.device), place.to(state.device)] for state in states]
 
 
 def _copy_transformers(row, wheels, folder):

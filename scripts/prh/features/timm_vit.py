@@ -1,4 +1,4 @@
-"""Vision transformers by timm: the class token of every block's output, before the final norm."""
+"""Models by timm: of a ViT the class token of every block's output, before the final norm; of a ResNet the average after each stage."""
 
 from pathlib import Path
 
@@ -25,32 +25,39 @@ def load(folder, dtype="float32", device="cpu"):
         model = timm.create_model(f"local-dir:{folder}", pretrained=True)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not a model that timm loads ({str(error).splitlines()[0]})") from None
-    if not hasattr(model, "blocks") or model.num_prefix_tokens < 1:
-        raise InputError(f"{folder}: not a ViT with a class token")
+    if not is_cnn(model) and (not hasattr(model, "blocks") or model.num_prefix_tokens < 1):
+        raise InputError(f"{folder}: neither a ViT with a class token nor a ResNet")
     transform = create_transform(**resolve_data_config(model.pretrained_cfg, model=model), is_training=False)
     return model.eval().to(device, getattr(torch, dtype)), transform
 
 
-def extract_features(model, transform, paths, batch_size):
-    """Class token after each block of the images at `paths`, in order: name -> (n, d) float32.
+def is_cnn(model):
+    """Whether it is a ResNet, as timm has them."""
+    return hasattr(model, "layer4")
 
-    The paper's nodes `blocks.{i}.add_1`, which are the blocks' outputs. A batch that does not fit into memory is halved.
+
+def extract_features(model, transform, paths, batch_size):
+    """Class token after each block, or average after each stage, of the images at `paths`, in order: name -> (n, d) float32.
+
+    Of ViTs the paper's nodes `blocks.{i}.add_1`, which are the blocks' outputs. A batch that does not fit into memory is halved.
     """
     collector = LayerCollector(len(paths))
     parameter = next(model.parameters())
 
     def run(positions):
         images = torch.stack([transform(open_image(paths[i]).convert("RGB")) for i in positions])
+        images = images.to(parameter.device, parameter.dtype)
         with torch.inference_mode():
+            if is_cnn(model):
+                stages = model.forward_intermediates(images, intermediates_only=True)
+                collector.add(
+                    positions, {f"stage{i}": state.mean(dim=(2, 3)) for i, state in enumerate(stages)}
+                )
+                return
             blocks = model.forward_intermediates(
-                images.to(parameter.device, parameter.dtype),
-                norm=False,
-                return_prefix_tokens=True,
-                output_fmt="NLC",
-                intermediates_only=True,
+                images, norm=False, return_prefix_tokens=True, output_fmt="NLC", intermediates_only=True
             )
-        pooled = {f"block{i}": prefix[:, 0] for i, (_, prefix) in enumerate(blocks, start=1)}
-        collector.add(positions, pooled)
+        collector.add(positions, {f"block{i}": prefix[:, 0] for i, (_, prefix) in enumerate(blocks, start=1)})
 
     in_batches(list(range(len(paths))), batch_size, run)
     return collector.finished()
@@ -61,4 +68,5 @@ def features(row, folder, dataset, settings, machine):
     model, transform = load(folder, device=machine.device, **machine.weights)
     with about(folder):
         layers = extract_features(model, transform, paths_of(dataset), settings["batch_images"])
-    return layers, {"pooling": "class token of each block", **machine.weights}
+    pooling = "average after each stage" if is_cnn(model) else "class token of each block"
+    return layers, {"pooling": pooling, **machine.weights}

@@ -43,15 +43,17 @@ def alignment_by_caption_density(table, models, caption, chance, k):
         )
         names = list(dict.fromkeys(steps.level))
         right.axhline(0, color="0.3", linewidth=0.8)
-        right.set_xticks(range(len(names)), [f"up to {name.removeprefix('name + ')}" for name in names])
+        right.set_xticks(range(len(names)), [f"up to\n{name.removeprefix('name + ')}" for name in names])
         right.set(ylabel="step from the level before, same items", xlim=(-0.6, len(names) - 0.4))
         handles, _ = left.get_legend_handles_labels()
         plain = {"color": "0.3", "linestyle": "none"}
         handles += [
-            Line2D([], [], label="the data set's own captions", marker="D", markerfacecolor="white", **plain),
-            Line2D([], [], label="keywords of another item", marker="x", **plain),
+            Line2D([], [], label="said of another item", marker="x", **plain),
             Line2D([], [], label="null: items permuted", marker="_", **plain),
         ]
+        if OWN in set(table.level):
+            mark = {"marker": "D", "markerfacecolor": "white"}
+            handles.append(Line2D([], [], label="the data set's own captions", **mark, **plain))
         figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=7.5)
         items = f"here {round(k / chance) + 1:,} of them, drawn by the seed"
         figure.supxlabel(f"{caption}\n{items}", fontsize=7.5, color="0.35")

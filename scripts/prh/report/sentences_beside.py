@@ -14,8 +14,9 @@ def density(run, numbers):
     asked = ["Do words and pictures agree more when more of the picture is said?"]
     drawn = [
         "Left, to the right: how many words a caption has; upwards, alignment, the mean over the trained vision models, of the "
-        f"same items at each level. Dotted: chance, {numbers.chance.iloc[0]:.3f}. Diamonds are the data set's own captions, crosses the "
-        "control: keywords of another item.",
+        f"same items at each level. Dotted: chance, {numbers.chance.iloc[0]:.3f}. Crosses are the control: what is said of another "
+        "item.",
+        OWN in set(numbers.level) and "Diamonds are the data set's own captions.",
         "Right: how much each level adds.",
     ]
     found = [_densest(run, model, rows) for model, rows in numbers.groupby("language", sort=False)]
@@ -67,7 +68,7 @@ def colours(run, numbers):
 
 def _space(run, space):
     words = {"pixels": "Pixels of the pictures", "text": "Words of a dictionary"}
-    return words.get(space) or run.label(space)
+    return words.get(space) or (run.label(space) if space in run.models else space)
 
 
 def _squares(places, columns):

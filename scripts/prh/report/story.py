@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from prh.report import sentences, sentences_beside, sentences_published
+from prh.report import sentences, sentences_beside, sentences_published, sentences_vision
 from prh.report.run import many, run_of
 from prh.tables import read_table
 
@@ -17,6 +17,8 @@ TOLD = {
     "colour_geometry": sentences_beside.colours,
     "alignment_matrix": sentences.matrix,
     "layer_alignment": sentences.layers,
+    "vision_convergence": sentences_vision.convergence,
+    "vision_map": sentences_vision.places,
     "published_alignment": sentences_published.published,
     "published_by_metric": sentences_published.by_metric,
     "alignment_vs_downstream": sentences_published.downstream,

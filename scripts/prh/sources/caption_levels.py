@@ -9,6 +9,8 @@ import pandas as pd
 from prh.errors import InputError
 
 COLUMNS = ["item", "level", "words", "caption"]
+# Of a table of summaries: how many words were asked for, and came; what the summariser wrote.
+SUMMARIES = ["item", "asked", "words", "summary", "tokens"]
 OWN = "own caption"  # the level of the captions as the data set has them
 CONTROL = "{}, of another item"
 
@@ -57,6 +59,25 @@ def keyword_levels(words, own, counts, items, seed):
     rows += [(i, control, _listed(words[i][0], words[other[i]][1], counts[-1])) for i in items]
     rows += [(i, OWN, own[i]) for i in items]
     return level_table(rows)
+
+
+def summary_levels(summaries, seed):
+    """The levels from summaries, a row per item and number of words asked for, fewest first; then the control.
+
+    In the control an item has the fullest summary of another one.
+    """
+    counts = summaries.asked.drop_duplicates().tolist()
+    rows = [(row.item, f"{row.asked} words", row.summary) for row in summaries.itertuples()]
+    last = summaries[summaries.asked == counts[-1]].set_index("item").summary
+    drawn = np.random.default_rng(seed).permutation(last.index)
+    other = dict(zip(drawn.tolist(), np.roll(drawn, 1).tolist(), strict=True))
+    rows += [(i, CONTROL.format(f"{counts[-1]} words"), last[other[i]]) for i in last.index]
+    return level_table(rows)
+
+
+def items_of(levels):
+    """The items of a table of levels, which each level has in this order."""
+    return levels[levels.level == levels.level.iloc[0]].item.tolist()
 
 
 def level_table(rows):

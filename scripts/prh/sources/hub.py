@@ -27,7 +27,7 @@ from prh.errors import InputError
 ATTEMPTS = 5
 PAUSE = 2.0  # seconds before the second attempt; four times as long before each further one
 # What a model needs beside its weights: configuration, tokenizer, licence. No code, no other formats.
-TEXTS = re.compile(r"[^/]+\.(json|txt|model|tiktoken|md)|LICENSE[^/]*|LICENCE[^/]*")
+TEXTS = re.compile(r"[^/]+\.(json|jinja|txt|model|tiktoken|md)|LICENSE[^/]*|LICENCE[^/]*")
 
 SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 PICKLED = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")

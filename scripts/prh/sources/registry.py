@@ -9,7 +9,11 @@ DATASETS = {  # by the column `source`
     "openmoji": "prh.sources.openmoji",
     "folder": "prh.sources.folder",
     "hub": "prh.sources.hub_pairs",
+    "classes": "prh.sources.classes",
+    "webdataset": "prh.sources.webdataset",
+    "dci": "prh.sources.dci",
 }
+AT_MOST = ("classes", "webdataset")  # sources of which a row's size is the most that is taken
 CORPORA = {"package": "prh.sources.passage", "hub": "prh.sources.documents"}
 
 

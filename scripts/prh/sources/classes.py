@@ -1,0 +1,41 @@
+"""Images in folders named after what they show, or in one folder: the folder's name is the caption."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from prh.errors import InputError
+from prh.job import progress
+from prh.sources.datasets import write_dataset
+from prh.sources.images import open_image
+
+ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff", ".bmp"}
+
+
+def make(row, wheels, seed, folder):
+    """Take images from below the row's path, each captioned with the name of the folder that it lies in; stored as they come.
+
+    row.size: at most so many, drawn with `seed`; None takes all.
+    Raises `InputError` where there are none, and for an image that cannot be read.
+    """
+    source = Path(row.path)
+    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in ENDINGS)
+    if not paths:
+        raise InputError(f"{source}: no images in it or below it; put them there, or correct `path`")
+    (Path(folder) / "images").mkdir(parents=True)
+    rows = []
+    for number in progress(some_of(len(paths), row.size, seed), "copying images", unit="image"):
+        path = paths[number]
+        open_image(path)
+        name = f"images/{number:06d}{path.suffix.lower()}"
+        shutil.copyfile(path, Path(folder) / name)
+        rows.append((f"{number:06d}", name, path.parent.name, path.relative_to(source).as_posix()))
+    write_dataset(folder, rows, f"Images: {row.licence}.\n", licence=row.licence, kind="classes", seed=seed)
+
+
+def some_of(n, most, seed):
+    """Numbers of at most `most` of n items, drawn at random, in order; all where `most` is None."""
+    if most is None or n <= most:
+        return list(range(n))
+    return np.sort(np.random.default_rng(seed).choice(n, size=most, replace=False)).tolist()
