@@ -1,19 +1,20 @@
 # What jobs cost: about how many seconds each takes on two cores, or on a GPU, by the sizes of models, data sets and texts. By
 # this a run says how long it still takes, and corrects it by what its own jobs took (prh.forecast): only proportions count.
 
-START = 4  # seconds of a job that does next to nothing: it imports
+START, SHORT = 3, 2  # seconds of a job that does next to nothing: it imports PyTorch, or only draws and writes tables
 DOWNLOAD = 3e7  # bytes per second
 READY, LOAD = 1.5e7, 5e8  # parameters per second, of a model made ready and of one loaded
-MULTIPLY = 3e10 if CONFIG["device"] == "cpu" else 3e13  # multiplications per second
+MULTIPLY = 3.8e10 if CONFIG["device"] == "cpu" else 3e13  # multiplications per second
 CAPTION = 12  # tokens
-IMAGE = 300  # tokens at 224 pixels; a CNN's weights, too, are used at about so many places
+IMAGE = {"cnn": 110}  # at 224 pixels, by the adapter's module: a CNN's weights are used at about so many places
+PATCHES = 180  # tokens of an image at 224 pixels, of the others
 
 
 def cost(name, wildcards):
-    """Seconds that a job of the rule of this name takes, about, and whether it downloads; of one that is not here, START."""
+    """Seconds that a job of the rule of this name takes, about, and whether it downloads; of one that is not here, SHORT."""
     if name in DOWNLOADS:
         return 1 + DOWNLOADS[name](wildcards) / DOWNLOAD, True
-    return START + (WORK[name](wildcards) if name in WORK else 0), False
+    return (START + WORK[name](wildcards) if name in WORK else SHORT), False
 
 
 def bytes_of_package(wildcards):
@@ -56,7 +57,8 @@ def run_model(wildcards, tokens):
 def run_on_items(wildcards):
     """A model runs over the captions, or the images, of a data set."""
     model = SETUP.models[wildcards.model]
-    image = IMAGE * ((model.image_size or 224) / 224) ** 2
+    places = IMAGE.get(ADAPTERS[model.type].module, PATCHES)
+    image = places * ((model.image_size or 224) / 224) ** 2
     return run_model(
         wildcards, items(wildcards.dataset) * (CAPTION if model.modality == "language" else image)
     )
@@ -109,14 +111,14 @@ def measure(wildcards):
 
 def calibrate(wildcards):
     """The language-vision pairs of a tile, permuted."""
-    permutations = CONFIG["calibration"]["permutations"]
-    return compare(wildcards, across_pairs(wildcards), CALIBRATED[wildcards.metric], permutations)
+    half = CONFIG["calibration"]["permutations"] / 2  # several are multiplied at a time
+    return compare(wildcards, across_pairs(wildcards), CALIBRATED[wildcards.metric], half)
 
 
 def probe(wildcards):
     """An eigendecomposition per model and part, of the items or the features."""
     sides = [min(items(wildcards.dataset), SETUP.models[name].width) for name in PANEL]
-    return TRANSFER["folds"] * sum(20 * side**3 for side in sides) / MULTIPLY
+    return TRANSFER["folds"] * sum(5 * side**3 for side in sides) / MULTIPLY
 
 
 DOWNLOADS = {
@@ -129,12 +131,14 @@ WORK = {
     "fetch_dataset": draw_items,
     **{f"fetch_{maker}_model": make_ready for maker in MAKERS},
     **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
-    "fetch_small_models": lambda _wildcards: 2 * len(SMALL),
-    "extract_small_features": lambda wildcards: 0.003 * len(SMALL) * items(wildcards.dataset),
+    "fetch_small_models": lambda _wildcards: len(SMALL),
+    "extract_small_features": lambda wildcards: 0.0025 * len(SMALL) * items(wildcards.dataset),
     "label_images": lambda wildcards: 0.002 * items(wildcards.dataset),
     "probe_tasks": probe,
     "tabulate_transfer": lambda _wildcards: 0.01 * len(PANEL) ** 2,
-    "place_models": lambda _wildcards: 3,
+    "embed_colour_words": lambda _wildcards: 5,
+    "tabulate_colours": lambda _wildcards: 6,
+    "tabulate_caption_density": lambda _wildcards: 6,
     "extract_caption_levels": run_on_levels,
     "summarise_captions": summarise,
     "score_captions": run_on_items,

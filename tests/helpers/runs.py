@@ -129,13 +129,14 @@ def replayed(jobs, limits, times, shares):
     """The run again, for `Progress`: {share of the run: (the time left that it says, or None; the time that was left)}."""
     clock, end = Clock(), max(end for _, end in times.values())
     run = Still(io.StringIO(), False, clock)
-    events = [(end, 0, name) for name, (_, end) in times.items()]
+    # Of one moment first what ends, then what begins; but of a job that took no whole second its own beginning.
+    events = [(end, 0 if begin < end else 1.5, name) for name, (begin, end) in times.items()]
     events += [(begin, 1, name) for name, (begin, _) in times.items()]
     events += [(share * end, 2, share) for share in shares]
     clock.now, said = 0.0, {}
     run.begin({name: replace(job) for name, job in jobs.items()}, limits)
     for clock.now, kind, what in sorted(events):
-        if kind == 0:
+        if kind in (0, 1.5):
             run.ended(what)
         elif kind == 1:
             run.started(what)
