@@ -1,18 +1,13 @@
 # What jobs cost: about how many seconds each takes on two cores, or on a GPU, by the sizes of models, data sets and texts. By
 # this a run says how long it still takes, and corrects it by what its own jobs took (prh.forecast): only proportions count.
 
-START, SHORT = (
-    3,
-    2,
-)  # seconds of a job that does next to nothing: it imports PyTorch, or only draws and writes tables
+START, SHORT = 3, 2  # seconds of a job that does next to nothing: with PyTorch, and without
 DOWNLOAD = 3e7  # bytes per second
 READY, LOAD = 1.5e7, 5e8  # parameters per second, of a model made ready and of one loaded
 MULTIPLY = 3.8e10 if CONFIG["device"] == "cpu" else 3e13  # multiplications per second
 CAPTION = 12  # tokens
-IMAGE = {
-    "cnn": 110
-}  # at 224 pixels, by the adapter's module: a CNN's weights are used at about so many places
-PATCHES = 180  # tokens of an image at 224 pixels, of the others
+PLACES = 110  # at which a CNN's weights are used, in an image of 224 pixels
+PATCHES = 180  # tokens of such an image, of the other vision models
 
 
 def cost(name, wildcards):
@@ -62,7 +57,7 @@ def run_model(wildcards, tokens):
 def run_on_items(wildcards):
     """A model runs over the captions, or the images, of a data set."""
     model = SETUP.models[wildcards.model]
-    places = IMAGE.get(ADAPTERS[model.type].module, PATCHES)
+    places = PLACES if ADAPTERS[model.type].module == "cnn" else PATCHES
     image = places * ((model.image_size or 224) / 224) ** 2
     return run_model(
         wildcards, items(wildcards.dataset) * (CAPTION if model.modality == "language" else image)
