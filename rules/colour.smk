@@ -59,7 +59,7 @@ rule tabulate_colours:
     benchmark:
         "results/benchmarks/tabulate_colours.tsv"
     conda:
-        "../envs/colour.yaml"
+        "../envs/mds.yaml"
     params:
         settings=COLOURS,
         others={"grid": [3, 6], "radius": [1, 16], "smoothing": [0.1]},

@@ -64,6 +64,8 @@ TRANSFER, PANEL = CONFIG["transfer"], SETUP.panel  # figure 2, its vision models
 CORPUS = CONFIG["performance"]["corpus"]
 METRICS_USED = SETUP.metrics("alignment")
 CALIBRATED = SETUP.metrics("calibration")
+# k for which both neighbours and distances among them are calibrated.
+AT_EQUAL_K = sorted(set(CALIBRATED.get("mutual_knn", [])) & set(CALIBRATED.get("cknna", [])))
 METRIC, _ = parse_metric(CONFIG["alignment"]["metrics"][0])
 # How features become what is compared: the same wherever they are read.
 PREPARATION = {

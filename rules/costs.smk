@@ -38,11 +38,6 @@ def parameters(model):
     return model.parameters or 12 * model.layers * model.width**2
 
 
-def draw_items(wildcards):
-    """The items of a data set are drawn, or read, and written."""
-    return 0.006 * items(wildcards.dataset)
-
-
 def make_ready(wildcards):
     """A model's weights are written anew."""
     return parameters(SETUP.models[wildcards.model]) / READY
@@ -128,7 +123,9 @@ DOWNLOADS = {
     "fetch_hub_corpus": bytes_of_pairs,
 }
 WORK = {
-    "fetch_dataset": draw_items,
+    "fetch_dataset": lambda wildcards: 0.006 * items(wildcards.dataset),
+    "describe_layers": lambda _wildcards: 0.4 * len(OF_LAYERS),
+    "measure_windows": lambda _wildcards: 4 * len(LAYER_PAIRS) * len(DATASETS),
     **{f"fetch_{maker}_model": make_ready for maker in MAKERS},
     **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
     "fetch_small_models": lambda _wildcards: len(SMALL),

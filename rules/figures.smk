@@ -3,22 +3,6 @@
 
 from collections import namedtuple
 
-LAYER_PAIRS = [sorted(pair, key=POSITION.get) for pair in CONFIG["figures"]["layer_pairs"]]
-# What a figure draws from, and what it is told.
-ALIGNMENT, PERFORMANCE, CORRELATION, DOWNSTREAM = (
-    {name: f"results/tables/{name}.csv"} for name in ("alignment", "performance", "correlation", "downstream")
-)
-TILES = {"tiles": lambda wildcards: tiles_holding(dataset_of(wildcards), LAYER_PAIRS)}
-NUMBERS = {"reference": local(f"{BASE}/config/published/reference.tsv")}
-PUBLISHED = {"published": [find(path) for path in [CONFIG["figures"]["published"]] if path]}
-COMMON = {
-    "dataset": dataset_of,
-    "metric": CONFIG["alignment"]["metrics"][0],
-    "models": labels_of(MODELS),
-    "caption": caption,
-    "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
-}
-
 # chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
 # sets of which it has. numbers: how they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
 Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
@@ -43,6 +27,22 @@ FIGURES = {
     "alignment_matrix": Figure(PAIRS, "All models by all models", ALIGNMENT),
     "layer_alignment": Figure(
         PAIRS, "Layer by layer", TILES, COMMON | {"pairs": LAYER_PAIRS}, drawn=bool(LAYER_PAIRS)
+    ),
+    "layers_described": Figure(
+        PAIRS, "What the layers are like", {"layers": "results/tables/layers.csv"}, OF_DATA
+    ),
+    "alignment_by_distance_window": Figure(
+        PAIRS,
+        "At which distances models agree",
+        {"windows": "results/tables/distance_windows.csv"},
+        drawn=bool(LAYER_PAIRS),
+    ),
+    "neighbours_vs_distances": Figure(
+        PAIRS,
+        "Neighbours and distances (Groeger et al. 2026)",
+        ALIGNMENT,
+        COMMON | {"k": AT_EQUAL_K and AT_EQUAL_K[0]},
+        drawn=bool(AT_EQUAL_K),
     ),
     "alignment_by_metric": Figure(
         WHICH_METRIC, "The main figure by every metric (figures 13, 14)", ALIGNMENT | PERFORMANCE

@@ -6,6 +6,10 @@ from itertools import combinations, product
 BLOCK = CONFIG["alignment"]["models_per_tile"] or max(16, -(-len(MODELS) // 10))
 
 
+# The pairs of models that are looked at layer by layer, each in the models' order.
+LAYER_PAIRS = [sorted(pair, key=POSITION.get) for pair in CONFIG["figures"]["layer_pairs"]]
+
+
 @cache
 def blocks():
     """The models in blocks."""

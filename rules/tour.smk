@@ -104,3 +104,24 @@ def all_shown(key):
     """That part of it of all data sets, as one list."""
     found = [shown(dataset)[key] for dataset in DATASETS]
     return [path for part in found for path in (part if isinstance(part, list) else [part])]
+
+
+# What a figure draws from, and what it is told.
+ALIGNMENT, PERFORMANCE, CORRELATION, DOWNSTREAM = (
+    {name: f"results/tables/{name}.csv"} for name in ("alignment", "performance", "correlation", "downstream")
+)
+TILES = {"tiles": lambda wildcards: tiles_holding(dataset_of(wildcards), LAYER_PAIRS)}
+NUMBERS = {"reference": local(f"{BASE}/config/published/reference.tsv")}
+PUBLISHED = {"published": [find(path) for path in [CONFIG["figures"]["published"]] if path]}
+OF_DATA = {  # of models one by one
+    "dataset": dataset_of,
+    "models": labels_of(MODELS),
+    "caption": lambda wildcards: caption(wildcards).rpartition(" · ")[0],
+}
+COMMON = {
+    "dataset": dataset_of,
+    "metric": CONFIG["alignment"]["metrics"][0],
+    "models": labels_of(MODELS),
+    "caption": caption,
+    "performance_label": f"1 - bits per byte on {SETUP.corpora[CORPUS].label}",
+}

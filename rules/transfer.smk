@@ -125,7 +125,7 @@ rule place_models:
     benchmark:
         "results/benchmarks/place_models.tsv"
     conda:
-        "../envs/map.yaml"
+        "../envs/map.yaml" if TRANSFER and TRANSFER["map"] == "umap" else "../envs/mds.yaml"
     params:
         how=TRANSFER["map"] if TRANSFER else None,
         confidence=CONFIG["intervals"]["confidence"],

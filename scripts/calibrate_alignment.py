@@ -18,7 +18,9 @@ with job(snakemake) as out:
     # One permuted kernel serves all models of the other side, and so does a graph whose shared edges are only counted. What is
     # taken for each sample, or each edge, and each pair of layers would grow with all models' layers: there model by model.
     spec = METRICS[metric]
-    together = spec.is_global or (spec.family == "neighbors" and spec.symmetric and not spec.ordinal)
+    together = spec.family in ("kernel", "subspace", "tree") or (
+        spec.family == "neighbors" and spec.symmetric and not spec.ordinal
+    )
     groups = [[side] if together else [[model] for model in side] for side in sides]
 
     def grouped(group, k):

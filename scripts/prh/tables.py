@@ -10,6 +10,13 @@ PAIR = ["dataset", "metric", "k", "model_x", "model_y"]
 ALIGNMENT = [
     *("dataset", "metric", "k", "model_x", "modality_x", "model_y", "modality_y", "layer_x", "layer_y"),
     *("score", "chance", "null_mean", "tau", "p_value", "q_value", "calibrated_score", "ci_low", "ci_high"),
+    "perceptual_score",
+]
+# What the layers of a model are like; at which distances two models agree.
+LAYERS = ["dataset", "model", "layer", "name", "width", "norm", "mean_cosine", "dimension", "clamped"]
+WINDOWS = [
+    *("dataset", "model_x", "model_y", "layer_x", "layer_y", "low", "high"),
+    *("score", "ci_low", "ci_high", "null_mean", "null_sd", "tau", "p_value", "calibrated_score"),
 ]
 PERFORMANCE = ["model", "corpus", "bytes", "tokens", "bits_per_byte"]
 CORRELATION = [
@@ -50,6 +57,8 @@ MEAN = "mean"  # in the column of vision models: over the trained ones
 # The columns of the final tables, by name; and of the tiles that they are made from.
 COLUMNS = {
     "alignment": ALIGNMENT,
+    "layers": LAYERS,
+    "distance_windows": WINDOWS,
     "performance": PERFORMANCE,
     "correlation": CORRELATION,
     "downstream": DOWNSTREAM,

@@ -255,16 +255,17 @@ def test_rsa_sees_only_the_order_of_distances():
 
 @pytest.mark.parametrize("metric", [m for m in METRICS if m != "cka_rbf_0.1"])
 def test_batchable_is_as_stated(metric):
-    """The mean over batches of 24 of 480 samples against the value for all."""
-    x, y = pair(n=480, d=48, e=64, noise=3.0)
-    k = k_of(metric)
+    """The mean over batches of 24 of 480 samples against the value for all; trees and ranks change less, and otherwise."""
+    slight = METRICS[metric].kernel == "ranks" or METRICS[metric].family == "tree"
+    x, y = pair(n=480, noise=1.5) if slight else pair(n=480, d=48, e=64, noise=3.0)
+    k, small, large = k_of(metric), 0.015 if slight else 0.03, 0.02 if slight else 0.1
     batches = torch.randperm(480, generator=torch.Generator().manual_seed(0)).view(20, 24)
     mean = np.mean([measure(metric, x[rows], y[rows], k=k) for rows in batches])
     gap = abs(mean - measure(metric, x, y, k=k))
     if METRICS[metric].batchable:
-        assert gap < 0.03
+        assert gap < small
     else:
-        assert gap > 0.1
+        assert gap > large
 
 
 @pytest.mark.parametrize("metric", METRICS)

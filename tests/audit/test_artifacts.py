@@ -21,7 +21,15 @@ def test_columns_of_the_tables():
     assert listed("results/tables/colours.csv") == list(tables.COLOUR)
     assert listed("results/colour/places.csv") == list(tables.COLOUR_PLACES)
     assert listed("results/tables/caption_density.csv") == list(tables.DENSITY)
-    for name in ("transfer", "competence", "vision_pairs", "convergence", "vision_places"):
+    for name in (
+        "layers",
+        "distance_windows",
+        "transfer",
+        "competence",
+        "vision_pairs",
+        "convergence",
+        "vision_places",
+    ):
         assert listed(f"results/tables/{name}.csv") == list(tables.COLUMNS[name])
     assert listed("results/audit/") == list(audit.COLUMNS)
 

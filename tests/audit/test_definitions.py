@@ -56,7 +56,11 @@ def test_metrics_where_items_hardly_differ(layers, name):
     raw = [(1 + 1e-3 * side[0]).astype(np.float32) for side in layers]
     x, y = (definitions.Prepared([side], None, False)[0] for side in raw)
     states = [metrics.layer_state(name, preprocess.prepare([side], None), k) for side in raw]
-    assert float(metrics.pair_scores(*states)) == pytest.approx(definitions.score(name, k, x, y), abs=2e-6)
+    windowed = name.startswith(
+        "trsa"
+    )  # distances that are as near as float32 tells them apart change places at its edges
+    expected = pytest.approx(definitions.score(name, k, x, y), abs=1e-5 if windowed else 2e-6)
+    assert float(metrics.pair_scores(*states)) == expected
 
 
 def test_null_of_mutual_knn(layers):

@@ -38,7 +38,7 @@ SUBDIR = "linux-64"
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "seaborn": "seaborn-base"}
 CONDA_NAMES["huggingface-hub"] = "huggingface_hub"
 # Of the paper's scale: what they hold is not in requirements.txt, and the test does not run their rules.
-LEFT_TO_OTHERS = {"timm", "downstream"}
+LEFT_TO_OTHERS = {"timm", "downstream", "map"}
 PYPI_NAMES = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
 # Folders of wheels that nobody needs: a third of all files, and files are what takes time.
 LEFT_OUT = {"include", "tests"}

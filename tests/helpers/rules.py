@@ -65,15 +65,16 @@ def variables(*names, configfiles=()):
 
 
 @cache
-def rules(configfile=None):
-    """All rules by name, of the default configuration or with another file laid over it."""
-    with workflow([configfile] if configfile else []) as found:
+def rules(*configfiles):
+    """All rules by name, of the default configuration or with other files laid over it."""
+    with workflow(configfiles) as found:
         return {rule.name: _facts(rule) for rule in found.rules}
 
 
 def all_rules():
-    """All rules by name, of both sizes."""
-    return rules() | rules(ROOT / "config" / "paper.yaml")
+    """All rules by name, of both sizes, and with the figures of the paper's that want images got by hand."""
+    paper = ROOT / "config" / "paper.yaml"
+    return rules() | rules(paper) | rules(paper, ROOT / "tests" / "data" / "paper_full.yaml")
 
 
 def outputs():

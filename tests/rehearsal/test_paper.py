@@ -156,7 +156,7 @@ def test_figures(finished):
         "colour_geometry",
         "alignment_by_caption_density",
     }
-    assert len(names) == 16
+    assert len(names) == 19
     compared = pd.read_csv(finished.folder / "figures/reproduced_vs_published.csv")
     config = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     asked = compared.metric.isna() | compared.metric.isin(config["alignment"]["metrics"])
@@ -176,11 +176,13 @@ def test_the_audit_passes(finished, monkeypatch):
     assert sampled == {
         "calibrate_alignment",
         "extract_language_features",
+        "describe_layers",
         "embed_colour_words",
         "extract_caption_levels",
         "extract_timm_features",
         "index_neighbors",
         "measure_alignment",
+        "measure_windows",
         "score_captions",
         "score_language_model",
         "probe_tasks",

@@ -114,6 +114,7 @@ def test_figures_say_what_the_story_says(small, data):
     assert {name for name, text in told.items() if text} == {
         *("alignment_vs_performance", "alignment_matrix", "layer_alignment"),
         *("alignment_by_caption_density", "colour_geometry", "vision_convergence", "vision_map"),
+        *("layers_described", "alignment_by_distance_window", "neighbours_vs_distances"),
         *("published_alignment", "published_by_metric"),
     }
     for text in (data["told"], *(text for each in told.values() for text in each.values())):
@@ -217,7 +218,7 @@ def test_its_controls_work_in_a_browser(page, data, tmp_path, browse):
     assert seen["second"] == f"2. {seen['chosen']}"
     assert seen["focus"] == "chosen"
     assert seen["lists"] == [10, 10]
-    assert seen["told"] == [True] + [False] * 11  # the figures of both data sets, and of the first alone
+    assert seen["told"] == [True] + [False] * 19  # the figures of both data sets, and of the first alone
     assert (seen["audited"], seen["verdicts"]) == ("2 artifacts: 1 ok, 1 fail.", ["fail", "ok"])
 
 

@@ -91,7 +91,7 @@ def filled_in():
 def test_a_caption_is_sound_and_complete(name, filled_in):
     """Of the paper's scale too, whose figures no test here draws: every name in it is there, and it is sound RST."""
     params = {"metric": "mutual_knn@10", "caption": "a caption", "performance_label": "1 - bits per byte"}
-    params |= {"data": "drawings", "how": "mds", "models": {"m": {"label": "a model"}}}
+    params |= {"data": "drawings", "how": "mds", "k": 10, "models": {"m": {"label": "a model"}}}
     text = (ROOT / "report" / f"{name}.rst").read_text()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     filled = environment.from_string(text).render(snakemake={"params": params, "config": filled_in})

@@ -45,7 +45,8 @@ UNSEEN = {
     "downstream": {"accelerate", "sentencepiece", "protobuf"},
     # the same tokenizers; transformers imports psutil where there is one: it would be Snakemake's
     "audit": {"sentencepiece", "protobuf", "psutil"},
-    "colour": {"psutil"},  # scikit-learn's joblib imports it where there is one, too
+    "mds": {"psutil"},  # scikit-learn's joblib imports it where there is one, too
+    "map": {"psutil"},
     "timm": {"torchvision"},  # timm imports it
     "notebook": {"ipykernel"},  # runs the notebook
 }

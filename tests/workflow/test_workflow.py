@@ -74,7 +74,7 @@ def test_records_hold_what_is_there(small):
 def test_figures_and_report(small):
     (drawn,) = variables("drawn")
     of_the_first = drawn("openmoji_1024")
-    assert len(of_the_first) == 14
+    assert len(of_the_first) == 17
     for folder, names in (("figures", of_the_first), ("figures/pictures", drawn("pictures"))):
         for name in names:
             for ending in ("pdf", "png", "csv"):

@@ -25,7 +25,9 @@ def alignment_table(layers, calibrated, modality):
 
     layers: columns of PAIR, layer_x, layer_y, score, n. calibrated: columns of PAIR and those that calibration adds, or
     None. modality: by model. chance is k / (n - 1), for mutual k-NN only: no other metric has it in closed form.
-    q_value is the Benjamini-Hochberg p over all calibrated pairs of a data set, metric and k.
+    q_value is the Benjamini-Hochberg p over all calibrated pairs of a data set, metric and k. perceptual_score is
+    (score - null mean) / score, by the analogy with Gat et al. 2021 (arXiv:2110.14375): the share of the score that is lost
+    when one side's items are permuted.
     """
     table = best_layer_pairs(layers)
     for side in ("x", "y"):
@@ -36,6 +38,7 @@ def alignment_table(layers, calibrated, modality):
         groups = calibrated.groupby(["dataset", "metric", "k"], dropna=False)
         q_values = groups.p_value.transform(lambda p: stats.false_discovery_control(p))
         table = table.merge(calibrated.assign(q_value=q_values), how="left", on=PAIR)
+        table["perceptual_score"] = ((table.score - table.null_mean) / table.score).where(table.score > 0)
     return table.reindex(columns=ALIGNMENT)
 
 

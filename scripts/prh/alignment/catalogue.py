@@ -1,5 +1,6 @@
 """What is known of each metric, without the arithmetic: the configuration and the figures need it too."""
 
+import re
 from dataclasses import dataclass
 
 from prh.errors import InputError
@@ -12,14 +13,14 @@ class Metric:
     """What is known of a metric; the properties of figure 11 are symmetric, is_global, ordinal and batchable.
 
     family: "neighbors" (needs only neighbour tables), "cknna" (neighbours and kernel values), "kernel" (n x n
-        matrices), "subspace" (features).
+        matrices), "subspace" (features), "tree" (minimum spanning trees of the distances).
     symmetric: m(x, y) = m(y, x). is_global: every pair of samples counts, not only neighbours.
     ordinal: the order of the similarities counts, beyond who is among the k nearest, and not their values.
     batchable: the mean over random batches estimates the value for all samples, at any batch size.
     maximum, minimum: the ends of its range in robust mode, None where it has none.
     cheap_null: a permutation costs far less than computing the metric anew.
     official: the official code has it, so there is a reference mode.
-    kernel, sigma, variant: which kernel or CKNNA variant it is made of.
+    kernel, sigma, window, variant: which kernel, of which distances, or CKNNA variant it is made of.
     """
 
     label: str
@@ -35,7 +36,44 @@ class Metric:
     official: bool = True
     kernel: str | None = None
     sigma: float = 1.0
+    window: tuple[float, float] = (0.0, 1.0)
     variant: str | None = None
+
+
+class Catalogue(dict):
+    """Metrics by name; also has, of each window of distances l < u, geo-topological RSA as `trsa_L_U`, with 0 <= l and u <= 1."""
+
+    WINDOW = re.compile(r"trsa_(0|1|0?\.\d+|1\.0+)_(0|1|0?\.\d+|1\.0+)")
+
+    def __missing__(self, name):
+        """The entry of a window that is not listed. Raises KeyError for anything else."""
+        found = self.WINDOW.fullmatch(name)
+        window = tuple(map(float, found.groups())) if found else None
+        if window is None or window[0] >= window[1]:
+            raise KeyError(name)
+        return _trsa(*window)
+
+    def __contains__(self, name):
+        """Whether there is such a metric, windows that are not listed included."""
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+
+def _trsa(low: float, high: float) -> Metric:
+    """Of a window of near pairs only, the far ones all are one; only a wide one is the same in batches."""
+    return Metric(
+        f"tRSA (distances {low:g} to {high:g})",
+        "kernel",
+        is_global=high > 0.5,
+        ordinal=True,
+        batchable=high - low >= 0.5,
+        minimum=-1.0,
+        kernel="ranks",
+        window=(low, high),
+    )
 
 
 def _knn(label: str, **properties) -> Metric:
@@ -51,34 +89,41 @@ def _kernel(label: str, kernel: str, **properties) -> Metric:
 
 
 # Names with a number, as cka_rbf_0.5, carry the RBF kernel's sigma, in units of the L2-normalised features.
-METRICS: dict[str, Metric] = {
-    "mutual_knn": _knn("mutual k-NN"),
-    "mutual_knn_debiased": _knn("mutual k-NN, chance-corrected", minimum=None, official=False),
-    "cycle_knn": _knn("cycle k-NN", symmetric=False),
-    "lcs_knn": _knn("LCS k-NN", ordinal=True),
-    "edit_distance_knn": _knn("edit distance k-NN", ordinal=True),
-    "cknna": _cknna("CKNNA (as coded)", "code", symmetric=False, maximum=None),
-    "cknna_paper": _cknna("CKNNA (equations)", "paper", official=False),
-    "cknna_centred": _cknna("CKNNA (doubly centred)", "centred", official=False),
-    "cknna_followup": _cknna("CKNNA (follow-up)", "followup", maximum=None, official=False),
-    "cka": _kernel("CKA", "linear"),
-    "cka_rbf_0.1": _kernel("CKA (RBF 0.1)", "rbf", sigma=0.1, official=False),
-    "cka_rbf_0.5": _kernel("CKA (RBF 0.5)", "rbf", sigma=0.5, official=False),
-    "cka_rbf_1": _kernel("CKA (RBF 1)", "rbf", sigma=1.0),
-    "cka_rbf_2": _kernel("CKA (RBF 2)", "rbf", sigma=2.0, official=False),
-    "cka_rbf_5": _kernel("CKA (RBF 5)", "rbf", sigma=5.0, official=False),
-    "unbiased_cka": _kernel("unbiased CKA", "unbiased", batchable=True, minimum=-1.0),
-    "rv": _kernel("RV coefficient", "linear", official=False),
-    "rsa": _kernel("RSA", "ranks", ordinal=True, batchable=True, minimum=-1.0, official=False),
-    "svcca": Metric("SVCCA", "subspace", is_global=True),
-    "procrustes": Metric("Procrustes", "subspace", is_global=True, cheap_null=False, official=False),
-}
+METRICS = Catalogue(
+    {
+        "mutual_knn": _knn("mutual k-NN"),
+        "mutual_knn_debiased": _knn("mutual k-NN, chance-corrected", minimum=None, official=False),
+        "cycle_knn": _knn("cycle k-NN", symmetric=False),
+        "lcs_knn": _knn("LCS k-NN", ordinal=True),
+        "edit_distance_knn": _knn("edit distance k-NN", ordinal=True),
+        "cknna": _cknna("CKNNA (as coded)", "code", symmetric=False, maximum=None),
+        "cknna_paper": _cknna("CKNNA (equations)", "paper", official=False),
+        "cknna_centred": _cknna("CKNNA (doubly centred)", "centred", official=False),
+        "cknna_followup": _cknna("CKNNA (follow-up)", "followup", maximum=None, official=False),
+        "cka": _kernel("CKA", "linear"),
+        "cka_rbf_0.1": _kernel("CKA (RBF 0.1)", "rbf", sigma=0.1, official=False),
+        "cka_rbf_0.5": _kernel("CKA (RBF 0.5)", "rbf", sigma=0.5, official=False),
+        "cka_rbf_1": _kernel("CKA (RBF 1)", "rbf", sigma=1.0),
+        "cka_rbf_2": _kernel("CKA (RBF 2)", "rbf", sigma=2.0, official=False),
+        "cka_rbf_5": _kernel("CKA (RBF 5)", "rbf", sigma=5.0, official=False),
+        "unbiased_cka": _kernel("unbiased CKA", "unbiased", batchable=True, minimum=-1.0),
+        "rv": _kernel("RV coefficient", "linear", official=False),
+        "rsa": _kernel("RSA", "ranks", ordinal=True, batchable=True, minimum=-1.0, official=False),
+        "trsa_0_0.075": _trsa(0, 0.075),
+        "trsa_0.2_0.8": _trsa(0.2, 0.8),
+        "rtd_lite": Metric("RTD-Lite (share of shared tree)", "tree", is_global=True),
+        "svcca": Metric("SVCCA", "subspace", is_global=True),
+        "procrustes": Metric("Procrustes", "subspace", is_global=True, cheap_null=False, official=False),
+    }
+)
 
 
 def check_metric(metric: str, k: int | None = None, mode: str = "robust") -> Metric:
     """The entry of METRICS; InputError for an unknown metric or mode, or a k that is missing or not needed."""
     if metric not in METRICS:
-        raise InputError(f"unknown metric {metric!r}: use one of {', '.join(METRICS)}")
+        raise InputError(
+            f"unknown metric {metric!r}: use one of {', '.join(METRICS)}, or trsa_L_U, of a window 0 <= L < U <= 1"
+        )
     if mode not in MODES:
         raise InputError(f"unknown mode {mode!r}: use 'robust' or 'reference'")
     spec = METRICS[metric]

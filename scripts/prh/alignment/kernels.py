@@ -1,6 +1,6 @@
 """Kernel metrics as dot products: each layer's centred kernel matrix as one unit vector.
 
-CKA, unbiased CKA, CKA with an RBF kernel and RSA all are the cosine of two symmetric n x n matrices. Half of each
+CKA, unbiased CKA, CKA with an RBF kernel, RSA and geo-topological RSA all are the cosine of two symmetric n x n matrices. Half of each
 matrix is kept, the off-diagonal cells times sqrt(2), so that all layer pairs of two models are one product of two
 (layers, n (n + 1) / 2) matrices. Features are centred first, which changes none of these metrics and keeps float32
 exact enough for features whose mean cosine is near 1.
@@ -47,22 +47,28 @@ class Features:
     squares: Tensor
 
 
-def make_kernels(layers: list[Tensor], kind: str, sigma: float = 1.0) -> Kernels | Features:
+def make_kernels(
+    layers: list[Tensor], kind: str, sigma: float = 1.0, window: tuple[float, float] = (0.0, 1.0)
+) -> Kernels | Features:
     """The centred kernels of the prepared layers (n, d_l) of one model.
 
     kind: "linear" (HKH), "unbiased" (U-centred, so that dot products are the unbiased HSIC of Song et al. 2012),
         "rbf" (exp(-|a - b|^2 / (2 sigma^2)), then HKH), "ranks" (ranks of the pairwise distances).
+    window: of "ranks": quantiles l < u; ranks below the one are as low as it, those above the other as high (the
+        geo-topological transform of Lin and Kriegeskorte 2023, arXiv:2309.11028).
     Raises InputError for "rbf" and "ranks" above DENSE_LIMIT samples.
     """
     n = len(layers[0])
     centred = [centre(layer) for layer in layers]
     if n > DENSE_LIMIT:
         return _make_features(centred, kind, n)
-    half, diagonal = _half_cells(n, layers[0].device), _diagonal_cells(n, layers[0].device)
+    half, diagonal = _half_cells(n, layers[0].device), diagonal_cells(n, layers[0].device)
     vectors = layers[0].new_empty(len(layers), len(half))
     squares = []
     for layer, vector in zip(centred, vectors, strict=True):
-        matrix = _centred_kernel(gram(layer), kind, sigma)
+        # The edge of a window of ranks tells distances apart that hardly differ.
+        points = layer.double() if kind == "ranks" else layer
+        matrix = _centred_kernel(gram(points), kind, sigma, window).to(vectors)
         torch.index_select(matrix.flatten(), 0, half, out=vector)
         vector *= 2**0.5
         vector[diagonal] = matrix.diagonal()
@@ -106,12 +112,12 @@ def permuted_products(x: Kernels | Features, y: Kernels | Features, permutations
 def square_matrix(kernels: Kernels, layer: int) -> Tensor:
     """The (n, n) unit kernel of one layer."""
     vector = kernels.vectors[layer] * 0.5**0.5
-    diagonal = _diagonal_cells(kernels.n, vector.device)
+    diagonal = diagonal_cells(kernels.n, vector.device)
     vector[diagonal] = kernels.vectors[layer, diagonal]
     return vector[_half_places(kernels.n, vector.device).long()]
 
 
-def _centred_kernel(products: Tensor, kind: str, sigma: float) -> Tensor:
+def _centred_kernel(products: Tensor, kind: str, sigma: float, window: tuple[float, float]) -> Tensor:
     if kind == "linear":
         return products  # of centred features, hence centred
     if kind == "unbiased":
@@ -119,7 +125,7 @@ def _centred_kernel(products: Tensor, kind: str, sigma: float) -> Tensor:
     norms = products.diagonal().clone()
     distances = (norms.unsqueeze(1) + norms - 2 * products).clamp_(min=0).fill_diagonal_(0)
     if kind == "ranks":
-        return _ranks(distances)
+        return _ranks(distances, *window)
     kernel = torch.exp(distances.double() / (-2 * sigma**2))  # float64: centring cancels most of it
     means = kernel.mean(dim=1)
     return (kernel - means.unsqueeze(1) - (means - means.mean())).to(products)
@@ -134,19 +140,31 @@ def _u_centre(kernel: Tensor) -> Tensor:
     return kernel.sub_(shift.unsqueeze(1)).sub_(shift).fill_diagonal_(0)
 
 
-def _ranks(distances: Tensor) -> Tensor:
-    """Mid-ranks of the distances of all pairs, centred; zero on the diagonal (Kriegeskorte et al. 2008)."""
+def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
+    """Mid-ranks of the distances of all pairs, clipped to a window of quantiles, centred; zero on the diagonal.
+
+    Kriegeskorte et al. 2008; with a window Lin and Kriegeskorte 2023.
+    """
     n = len(distances)
     i, j = torch.tril_indices(n, n, offset=-1, device=distances.device)
     values, order = distances[i, j].sort()
     _, group, counts = torch.unique_consecutive(values, return_inverse=True, return_counts=True)
     ends = counts.cumsum(0).double()
     mid = (ends - (counts - 1) / 2)[group]
+    mid = mid.clamp(quantile(mid, low), quantile(mid, high))
     ranks = torch.empty_like(mid)
     ranks[order] = mid - mid.mean()
     out = torch.zeros_like(distances)
     out[i, j] = ranks.to(out)
     return out
+
+
+def quantile(ascending: Tensor, share: float) -> float:
+    """The linear quantile of values in order."""
+    place = share * (len(ascending) - 1)
+    below = int(place)
+    above = min(below + 1, len(ascending) - 1)
+    return float(ascending[below] + (place - below) * (ascending[above] - ascending[below]))
 
 
 @lru_cache(maxsize=2)
@@ -165,7 +183,7 @@ def _half_places(n: int, device: torch.device) -> Tensor:
     return torch.maximum(places, places.T)
 
 
-def _diagonal_cells(n: int, device: torch.device) -> Tensor:
+def diagonal_cells(n: int, device: torch.device) -> Tensor:
     """Positions of the diagonal in the lower half."""
     i = torch.arange(n, device=device)
     return i * (i + 3) // 2

@@ -25,6 +25,7 @@ from prh.alignment.knn_order import edit_distances, longest_common
 from prh.alignment.neighbors import Ranking, check_k, index_layers, rank
 from prh.alignment.preprocess import check_features, check_layers
 from prh.alignment.subspaces import procrustes_scores, procrustes_shapes, svcca_bases, svcca_scores
+from prh.alignment.trees import make_trees, tree_scores
 from prh.errors import InputError
 
 EPSILON = 1e-6  # what the official code adds to denominators
@@ -74,8 +75,10 @@ def layer_state(
     elif spec.family == "cknna":
         data = cknna_graph(layers if is_ranked else [rank(layer, k) for layer in layers], k, spec.variant)
     elif spec.family == "kernel":
-        data = make_kernels(list(layers), spec.kernel, spec.sigma)
+        data = make_kernels(list(layers), spec.kernel, spec.sigma, spec.window)
         _check_squares(data.squares, metric)
+    elif spec.family == "tree":
+        data = make_trees(list(layers))
     elif metric == "svcca":
         data = svcca_bases(list(layers), exact=mode == "robust")
     else:
@@ -94,17 +97,18 @@ def pair_scores(x: LayerState, y: LayerState, permutation: Tensor | None = None)
     if family == "subspace":
         scores = (svcca_scores if x.metric == "svcca" else procrustes_scores)(x.data, y.data, permutation)
     else:
-        scores = {"neighbors": _neighbor_scores, "cknna": _cknna_scores, "kernel": _kernel_scores}[family](
-            x, y, permutation
-        )
+        scores = SCORES[family](x, y, permutation)
     return scores.cpu()
 
 
 def permuted_scores(x: LayerState, y: LayerState, permutations: Tensor) -> Tensor:
     """As `pair_scores`, for each of some permutations (p, n): (p, layers_x, layers_y) float64, on the CPU."""
-    if METRICS[x.metric].family != "kernel":
+    family = METRICS[x.metric].family
+    if family not in ("kernel", "tree"):
         return torch.stack([pair_scores(x, y, permutation) for permutation in permutations])
     _check_alike(x, y)
+    if family == "tree":
+        return tree_scores(x.data, y.data, permutations)
     return _kernel_values(x, y, permuted_products(x.data, y.data, permutations)).cpu()
 
 
@@ -181,13 +185,18 @@ def _cknna_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> T
     return _normalised(products, x.data.tables["own"], y.data.tables["own"], x.mode)
 
 
+def _tree_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
+    order = torch.arange(x.n) if permutation is None else permutation
+    return tree_scores(x.data, y.data, order[None])[0]
+
+
 def _kernel_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
     return _kernel_values(x, y, kernel_products(x.data, y.data, permutation))
 
 
 def _kernel_values(x: LayerState, y: LayerState, cosines: Tensor) -> Tensor:
     """The cosines (..., layers_x, layers_y), or what the official code makes of them."""
-    if x.mode == "robust":
+    if x.mode == "robust" or METRICS[x.metric].kernel == "ranks":
         return cosines
     # The epsilon stands beside HSIC as the official code scales it: a bare trace, or the unbiased estimate.
     scale = x.n * (x.n - 3) if METRICS[x.metric].kernel == "unbiased" else 1
@@ -201,6 +210,14 @@ def _normalised(products: Tensor, x_own: Tensor, y_own: Tensor, mode: str) -> Te
     if mode == "reference":
         return products / (squares.sqrt() + EPSILON)
     return torch.where(squares > 0, products / squares.sqrt().where(squares > 0, 1.0), 0.0)
+
+
+SCORES = {
+    "neighbors": _neighbor_scores,
+    "cknna": _cknna_scores,
+    "kernel": _kernel_scores,
+    "tree": _tree_scores,
+}
 
 
 def _check_alike(x: LayerState, y: LayerState) -> None:

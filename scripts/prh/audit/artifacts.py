@@ -72,6 +72,10 @@ KINDS = {
     ),
     "convergence table": Kind(r"results/tables/convergence\.csv", checks_transfer.convergence_table),
     "table of places": Kind(r"results/tables/vision_places\.csv", checks_transfer.places_table),
+    "layers table": Kind(r"results/tables/layers\.csv", checks_measures.layers_table, samples.layers),
+    "windows table": Kind(
+        r"results/tables/distance_windows\.csv", checks_measures.windows_table, samples.windows
+    ),
     "figure": Kind(r"figures/.+\.(pdf|png|csv)", checks_tables.figure),
     "report": Kind(r"results/report/.+", checks_tables.report),
     "crate": Kind(r"results/crate\.zip", checks_tables.crate),

@@ -1,5 +1,6 @@
 """Checks of what is computed per model or pair of models: features, neighbours, alignment, nulls, scores. See `artifacts`."""
 
+import itertools
 import json
 import math
 
@@ -129,6 +130,62 @@ def alignment(run, artifact):
         grid = (group.layer_x.max() + 1) * (group.layer_y.max() + 1)
         if len(group) != grid or group.duplicated(["layer_x", "layer_y"]).any():
             yield f"{x}, {y}: {len(group)} layer pairs, not each of {grid} once"
+
+    if params["metric"] == "mutual_knn":
+        yield from _triangles(table)
+
+
+def _triangles(table, count=2000):
+    """m(A, C) >= m(A, B) + m(B, C) - 1 for layers of three models: of k neighbours, those that B shares with both are shared."""
+    models = sorted({*table.model_x, *table.model_y})
+    rng = np.random.default_rng(0)
+    for k, group in table.groupby("k"):
+        grids = {}
+        for (x, y), part in group.groupby(["model_x", "model_y"]):
+            grids[x, y] = part.pivot(index="layer_x", columns="layer_y", values="score").to_numpy()
+            grids[y, x] = grids[x, y].T
+        triples = [
+            (a, b, c)
+            for a, b, c in itertools.permutations(models, 3)
+            if {(a, b), (b, c), (a, c)} <= grids.keys()
+        ]
+        for number in (
+            rng.choice(len(triples), size=min(len(triples), count // 100), replace=False) if triples else []
+        ):
+            a, b, c = triples[number]
+            first, second, third = (grids[pair] for pair in ((a, b), (b, c), (a, c)))
+            for _ in range(100):
+                i, j, m = (int(rng.integers(size)) for size in (*first.shape, third.shape[1]))
+                if third[i, m] < first[i, j] + second[j, m] - 1 - ROUNDING:
+                    yield f"k = {k}: layers {i}, {j}, {m} of {a}, {b}, {c} break the triangle of shared neighbours"
+                    return
+
+
+def layers_table(run, artifact):
+    """A row for each layer of each model, in order, with values that there can be."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    found = list(dict.fromkeys(zip(table.dataset, table.model, strict=True)))
+    if found != [tuple(pair) for pair in params["of"]]:
+        yield "holds other models than the rule asked for"
+    if (table.groupby(["dataset", "model"]).cumcount() != table.layer).any():
+        yield "a model's layers are not in order, each once"
+    if not table.mean_cosine.between(-1, 1 + ROUNDING).all() or not table.clamped.between(0, 1).all():
+        yield "a mean cosine or a share lies outside what there can be"
+    if not table.dimension.between(1 - ROUNDING, table.width + ROUNDING).all():
+        yield "an effective dimension lies outside 1 ... width"
+
+
+def windows_table(run, artifact):
+    """Each chosen pair of models with each window, once, between the edges; the calibrated score follows from score and tau."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    for (dataset, x, y), group in table.groupby(["dataset", "model_x", "model_y"], sort=False):
+        if [*group.low, group.high.iloc[-1]] != params["edges"]:
+            yield f"{x}, {y} on {dataset} have other windows than the rule asked for"
+    if not table.score.between(-1 - ROUNDING, 1 + ROUNDING).all() or (table.ci_low > table.ci_high).any():
+        yield "a score lies outside -1 ... 1, or an interval is the wrong way round"
+    again = ((table.score - table.tau) / (1 - table.tau)).clip(lower=0)
+    if not np.allclose(table.calibrated_score, again, atol=1e-9):
+        yield "a calibrated score does not follow from score and tau"
 
 
 def scores_in_bounds(table):

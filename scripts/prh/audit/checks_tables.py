@@ -29,6 +29,9 @@ def alignment_table(run, artifact):
     for column in ("p_value", "q_value"):
         if not table[column].dropna().between(0, 1).all():
             yield f"a {column} lies outside 0 ... 1"
+    again = ((table.score - table.null_mean) / table.score).where(table.score > 0)
+    if not np.allclose(table.perceptual_score, again, equal_nan=True):
+        yield "a perceptual score is not (score - null mean) / score"
     if (table.q_value < table.p_value - ROUNDING).any():
         yield "a q-value is below its p-value"
     for _, group in table.dropna(subset="p_value").groupby(["dataset", "metric", "k"], dropna=False):

@@ -92,6 +92,15 @@ def score(metric, k, x, y, ids_x=None, ids_y=None, widths=None):
     if metric == "rsa":
         upper = np.triu_indices(len(x), 1)
         return float(np.corrcoef(*[mid_ranks(distances(layer)[upper]) for layer in (x, y)])[0, 1])
+    if metric.startswith("trsa_"):
+        low, high = map(float, metric.split("_")[1:])
+        upper = np.triu_indices(len(x), 1)
+        return float(
+            np.corrcoef(*[clipped(mid_ranks(distances(each)[upper]), low, high) for each in (x, y)])[0, 1]
+        )
+    if metric == "rtd_lite":
+        a, b = (scaled(np.sqrt(distances(layer))) for layer in (x, y))
+        return float(min(1, tree_weight(np.minimum(a, b)) / ((tree_weight(a) + tree_weight(b)) / 2)))
     if metric == "svcca":
         counts = [min(SINGULAR_VECTORS, len(x) - 1, width) for width in widths or (x.shape[1], y.shape[1])]
         left = [
@@ -190,6 +199,31 @@ def mid_ranks(values):
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = counts.cumsum()
     return (ends - (counts - 1) / 2)[group]
+
+
+def clipped(ranks, low, high):
+    """Ranks from 0 at the quantile `low` to 1 at `high` (Lin and Kriegeskorte 2023)."""
+    below, above = np.quantile(ranks, [low, high])
+    return np.clip((ranks - below) / (above - below), 0, 1)
+
+
+def scaled(matrix):
+    """Distances in units of their 0.9-quantile, over all cells (Barannikov et al. 2022)."""
+    return matrix / np.quantile(matrix, 0.9)
+
+
+def tree_weight(matrix):
+    """The weight of a minimum spanning tree of distances (n, n), grown from the first sample (Prim 1957)."""
+    nearest, total = matrix[0].copy(), 0.0
+    nearest[0] = np.inf
+    inside = np.zeros(len(matrix), dtype=bool)
+    inside[0] = True
+    for _ in range(len(matrix) - 1):
+        last = int(nearest.argmin())
+        total += nearest[last]
+        inside[last] = True
+        nearest = np.where(inside, np.inf, np.minimum(nearest, matrix[last]))
+    return total
 
 
 def z_scored(matrix):

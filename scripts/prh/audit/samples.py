@@ -15,7 +15,7 @@ import torch
 
 from prh.alignment.catalogue import METRICS
 from prh.alignment.neighbors import read_index
-from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail
+from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail, unit
 from prh.audit.samples_of_models import ITEMS, NotHere
 from prh.features.layers import read_features
 from prh.sources.caption_levels import OWN, distinct_captions, items_of, read_levels
@@ -24,7 +24,13 @@ from prh.tables import MEAN, read_table
 RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
 ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
 TIES = 2e-3  # of a share of neighbours: equal ones may come in another order
-TOLERANCE = {"neighbors": 1e-9, "kernel": 2e-5, "cknna": 2e-4, "subspace": 2e-4}  # by the metric's family
+TOLERANCE = {
+    "neighbors": 1e-9,
+    "kernel": 2e-5,
+    "tree": 2e-5,
+    "cknna": 2e-4,
+    "subspace": 2e-4,
+}  # by the metric's family
 
 
 def neighbors(run, artifact, rng):
@@ -106,6 +112,45 @@ def _layer(run, artifact, model, layer):
 def _layers(run, artifact, model):
     params = run.params(artifact)
     return run.prepared(_source(run, artifact, model), params["clamp"], params["concatenate"])
+
+
+def layers(run, artifact, rng):
+    """Mean cosine and effective dimension of some layers: over all pairs, and from eigenvalues."""
+    table, reasons = read_table(run.path(artifact)), []
+    chosen = table.iloc[rng.choice(len(table), size=min(ITEMS, len(table)), replace=False)]
+    for row in chosen.itertuples():
+        (source,) = (s for s in run.inputs(artifact) if s.endswith(f"/{row.dataset}/{row.model}.safetensors"))
+        values = read_features(run.path(source))[0][row.layer].double().numpy()
+        cosines = unit(values) @ unit(values).T
+        spectrum = np.linalg.svd(values - values.mean(axis=0), compute_uv=False) ** 2
+        again = {
+            "norm": np.linalg.norm(values, axis=1).mean(),
+            "mean_cosine": cosines[np.triu_indices(len(values), 1)].mean(),
+            "dimension": spectrum.sum() ** 2 / (spectrum**2).sum(),
+        }
+        for column, value in again.items():
+            if not math.isclose(getattr(row, column), value, rel_tol=1e-4, abs_tol=1e-6):
+                reasons.append(
+                    f"{column} of {row.model}, layer {row.layer}, is {getattr(row, column)}, made again {value}"
+                )
+    return reasons, f"{len(chosen)} layers described again"
+
+
+def windows(run, artifact, rng):
+    """Some scores of windows, from the definition."""
+    table, params, reasons = read_table(run.path(artifact)), run.params(artifact), []
+    chosen = table.iloc[rng.choice(len(table), size=min(ITEMS, len(table)), replace=False)]
+    for row in chosen.itertuples():
+        sides = []
+        for model, number in ((row.model_x, row.layer_x), (row.model_y, row.layer_y)):
+            (source,) = (s for s in run.inputs(artifact) if s.endswith(f"/{row.dataset}/{model}.safetensors"))
+            sides.append(run.prepared(source, params["clamp"], params["concatenate"])[int(number)])
+        again = score(f"trsa_{row.low}_{row.high}", None, *sides)
+        if not math.isclose(again, row.score, abs_tol=TOLERANCE["kernel"]):
+            reasons.append(
+                f"{row.model_x}, {row.model_y}, {row.low} to {row.high} is {row.score}, made again {again}"
+            )
+    return reasons, f"{len(chosen)} windows measured again"
 
 
 def density(run, artifact, rng):

@@ -66,6 +66,11 @@ def _check_names(configuration, source):
                 raise InputError(
                     f"{source}: key `figures.layer_pairs`: `{name}` is not among the config's models"
                 )
+    edges = config["figures"]["distance_windows"]
+    if edges != sorted(set(edges)):
+        raise InputError(
+            f"{source}: key `figures.distance_windows`: {edges}: each must be higher than the one before"
+        )
     vision = config["figures"]["downstream_vision"]
     if vision is not None and vision not in configuration.chosen("vision"):
         raise InputError(

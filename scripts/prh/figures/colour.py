@@ -18,11 +18,12 @@ def colour_geometry(places, table, labels, caption):
     places: rows of places of one kind of colours per space; table: the spaces' rows of the table colours; labels: by space.
     """
     spaces = list(dict.fromkeys(places.space))
-    count = -(-len(spaces) // COLUMNS)
+    columns = 2 if len(spaces) == 4 else COLUMNS
+    count = -(-len(spaces) // columns)
     reach = 1.1 * places[["true_a", "true_b"]].abs().to_numpy().max()
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(
-            count, COLUMNS, figsize=(9, 3.3 * count), sharex=True, sharey=True, squeeze=False
+            count, columns, figsize=(3 * columns, 3.3 * count), sharex=True, sharey=True, squeeze=False
         )
         for axis in axes.flat[len(spaces) :]:
             axis.set_visible(False)

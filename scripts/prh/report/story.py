@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from prh.report import sentences, sentences_beside, sentences_published, sentences_vision
+from prh.report import (
+    sentences,
+    sentences_beside,
+    sentences_layers,
+    sentences_published,
+    sentences_vision,
+)
 from prh.report.run import many, run_of
 from prh.tables import read_table
 
@@ -19,6 +25,9 @@ TOLD = {
     "layer_alignment": sentences.layers,
     "vision_convergence": sentences_vision.convergence,
     "vision_map": sentences_vision.places,
+    "layers_described": sentences_layers.described,
+    "alignment_by_distance_window": sentences_layers.windows,
+    "neighbours_vs_distances": sentences_layers.neighbours,
     "published_alignment": sentences_published.published,
     "published_by_metric": sentences_published.by_metric,
     "alignment_vs_downstream": sentences_published.downstream,

@@ -1,0 +1,42 @@
+"""At which distances chosen pairs of models agree: geo-topological RSA over windows, at the best layers of the main metric."""
+
+import pandas as pd
+
+from prh.alignment.best import named
+from prh.alignment.preprocess import prepare
+from prh.alignment.windows import window_rows
+from prh.errors import about
+from prh.features.layers import read_features
+from prh.job import job, progress, use_threads
+from prh.tables import WINDOWS, read_table, write_table
+
+with job(snakemake) as out:
+    given, params, rows = snakemake.input, snakemake.params, []
+    use_threads(snakemake.threads)
+    alignment, paths = (
+        read_table(given.alignment),
+        dict(zip(map(tuple, params.of), given.features, strict=True)),
+    )
+
+    def layer(dataset, model, number):
+        """A layer as it is compared."""
+        path = paths[dataset, model]
+        with about(path):
+            return prepare(read_features(path)[0], params.clamp, params.concatenate, params.device)[number]
+
+    tasks = [(dataset, pair) for dataset in params.datasets for pair in params.pairs]
+    for dataset, (x, y) in progress(tasks, "windows", unit="pair"):
+        table = named(alignment, dataset)
+        best = table[(table.name == params.metric) & (table.model_x == x) & (table.model_y == y)].iloc[0]
+        numbers = int(best.layer_x), int(best.layer_y)
+        sides = layer(dataset, x, numbers[0]), layer(dataset, y, numbers[1])
+        facts = dict(
+            zip(
+                ("dataset", "model_x", "model_y", "layer_x", "layer_y"),
+                (dataset, x, y, *numbers),
+                strict=True,
+            )
+        )
+        found = window_rows(*sides, params.edges, **params.draws)
+        rows += [facts | row for row in found]
+    write_table(pd.DataFrame(rows)[WINDOWS], out.table)

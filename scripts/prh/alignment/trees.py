@@ -1,0 +1,156 @@
+"""RTD-Lite (Tulchinskii et al. 2025, arXiv:2503.11910): how much of two layers' minimum spanning trees is one tree.
+
+A, B: the distances of all pairs of samples in either layer, divided by their 0.9-quantile over all n x n cells; W: the weight of a
+minimum spanning tree. RTD-Lite is (W(A) + W(B)) / 2 - W(min(A, B)), a distance without an upper end. The score is 1 - RTD-Lite over
+the mean weight of the two trees, W(min(A, B)) / ((W(A) + W(B)) / 2): in (0, 1], 1 where one tree serves both. That normalisation is
+this project's. Raw distances must not be compared between layers: one whose samples hardly differ has a small tree, and wins.
+
+An edge of A outside of A's own tree is the longest on a circle of A, so that min(A, B) does not need it, either: its tree is that of
+the 2 (n - 1) edges of both trees. So a layer's tree is found once, and a permutation only renames the samples of one of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+from scipy.sparse import csgraph
+from torch import Tensor
+
+from prh.alignment.neighbors import centre
+from prh.errors import InputError
+
+LIMIT = 20_000  # samples
+DENSE = 4096  # samples up to which all inner products are held
+BLOCK = 2048  # rows of distances that are held at a time
+BINS = 2**16  # of the distances, to find a quantile among them without holding all
+TOGETHER = 64  # spanning trees that are found in one call, as parts of one graph
+QUANTILE = 0.9
+
+
+@dataclass
+class Trees:
+    """The trees of one model's layers: ends (layers, 2, n - 1) int, lengths (layers, n - 1) float64, and their sums (layers,)."""
+
+    n: int
+    ends: np.ndarray
+    lengths: np.ndarray
+    weights: np.ndarray
+
+
+def make_trees(layers: list[Tensor]) -> Trees:
+    """The minimum spanning trees of prepared layers (n, d_l), in units of the 0.9-quantile of all n x n distances.
+
+    Raises InputError for more than 20,000 samples, and a layer whose samples all are equal.
+    """
+    n = len(layers[0])
+    if n > LIMIT:
+        raise InputError(f"rtd_lite takes at most {LIMIT:,} samples, here {n:,}; take fewer")
+    found = []
+    for number, layer in enumerate(layers):
+        points = centre(layer.double()).cpu().numpy()
+        unit = distance_quantile(points)
+        if not unit > 0:
+            raise InputError(f"layer {number}: rtd_lite is not defined, nine tenths of its distances are 0")
+        ends, lengths = spanning_tree(points)
+        found.append((ends, lengths / unit))
+    ends, lengths = (np.stack(part) for part in zip(*found, strict=True))
+    return Trees(n, ends, lengths, lengths.sum(axis=1))
+
+
+def tree_scores(x: Trees, y: Trees, permutations: Tensor) -> Tensor:
+    """The score of all layer pairs, for each of some permutations (p, n): (p, layers_x, layers_y) float64.
+
+    permutation: y's samples in another order: row r of the new y is row permutation[r] of the old.
+    """
+    mean = (x.weights[:, None] + y.weights) / 2
+    return torch.from_numpy(np.minimum(_joint_weights(x, y, permutations) / mean, 1.0))
+
+
+def distances_lite(x: Trees, y: Trees) -> Tensor:
+    """RTD-Lite itself, of all layer pairs: (layers_x, layers_y) float64."""
+    joint = _joint_weights(x, y, torch.arange(x.n)[None])[0]
+    return torch.from_numpy((x.weights[:, None] + y.weights) / 2 - joint)
+
+
+def _joint_weights(x, y, permutations):
+    """Weights of the trees of min(A, B): (p, layers_x, layers_y)."""
+    n, layers = x.n, (len(x.weights), len(y.weights))
+    found = np.empty((len(permutations), *layers))
+    tasks = [(p, i, j) for p in range(len(permutations)) for i in range(layers[0]) for j in range(layers[1])]
+    renamed = np.argsort(permutations.cpu().numpy(), axis=1)  # old row -> new row
+    for start in range(0, len(tasks), TOGETHER):
+        some = tasks[start : start + TOGETHER]
+        # Of a pair of samples the sparse routine takes the shorter of its two cells: x's edges lie above the diagonal, y's below.
+        rows, columns, values = [], [], []
+        for place, (p, i, j) in enumerate(some):
+            a, b = np.sort(x.ends[i], axis=0), np.sort(renamed[p][y.ends[j]], axis=0)
+            rows += [a[0] + place * n, b[1] + place * n]
+            columns += [a[1] + place * n, b[0] + place * n]
+            values += [x.lengths[i], y.lengths[j]]
+        cells = np.concatenate(values) + 1  # a length of 0 would count as no edge
+        graph = sparse.csr_array(
+            (cells, (np.concatenate(rows), np.concatenate(columns))), shape=(len(some) * n,) * 2
+        )
+        tree = csgraph.minimum_spanning_tree(graph).tocoo()
+        sums = np.bincount(tree.row // n, tree.data - 1, minlength=len(some))
+        for (p, i, j), weight in zip(some, sums, strict=True):
+            found[p, i, j] = weight
+    return found
+
+
+def spanning_tree(points: np.ndarray):
+    """A minimum spanning tree of points (n, d) by Prim's algorithm: ends (2, n - 1), lengths (n - 1,).
+
+    Of many points the inner products are made a row at a time.
+    """
+    n = len(points)
+    squares = (points**2).sum(axis=1)
+    products = points @ points.T if n <= DENSE else None
+    nearest, link = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
+    ends, lengths, inside = np.empty((2, n - 1), dtype=np.int64), np.empty(n - 1), np.zeros(n, dtype=bool)
+    last = 0
+    for number in range(n - 1):
+        inside[last] = True
+        away = squares - 2 * (points @ points[last] if products is None else products[last])
+        away += squares[last]
+        closer = (away < nearest) & ~inside
+        np.copyto(nearest, away, where=closer)
+        link[closer] = last
+        nearest[last] = np.inf
+        last = int(nearest.argmin())
+        ends[:, number], lengths[number] = (link[last], last), nearest[last]
+    # The differences of squares round: the few lengths that count are computed anew.
+    return ends, np.linalg.norm(points[ends[0]] - points[ends[1]], axis=1)
+
+
+def distance_quantile(points: np.ndarray, share: float = QUANTILE) -> float:
+    """The linear quantile of all n x n distances, the zeros of the diagonal included, without holding them all."""
+    n = len(points)
+    squares = (points**2).sum(axis=1)
+
+    def blocks():
+        for start in range(0, n, BLOCK):
+            rows = slice(start, min(start + BLOCK, n))
+            products = points[rows] @ points.T
+            found = np.maximum(squares[rows, None] + squares - 2 * products, 0)
+            found[np.arange(len(found)), np.arange(rows.start, rows.stop)] = 0
+            yield np.sqrt(found)
+
+    place = share * (n * n - 1)
+    below = int(place)
+    if n <= BLOCK:
+        values = np.partition(next(blocks()).ravel(), [below, min(below + 1, n * n - 1)])
+        low, high = values[below], values[min(below + 1, n * n - 1)]
+        return float(low + (place - below) * (high - low))
+    top = 2 * np.sqrt(squares.max()) + np.finfo(float).tiny
+    counts = sum(np.bincount(_bin(block, top), minlength=BINS) for block in blocks())
+    before = np.concatenate([[0], counts.cumsum()])
+    bins = np.searchsorted(before, [below, below + 1], side="right") - 1
+    inside = np.sort(np.concatenate([b.ravel()[np.isin(_bin(b, top), bins)] for b in blocks()]))
+    low, high = inside[below - before[bins[0]]], inside[below + 1 - before[bins[0]]]
+    return float(low + (place - below) * (high - low))
+
+
+def _bin(block, top):
+    return np.minimum((block.ravel() * (BINS / top)).astype(np.int64), BINS - 1)
