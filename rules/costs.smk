@@ -138,6 +138,7 @@ WORK = {
     "tabulate_caption_density": lambda _wildcards: 6,
     "extract_caption_levels": run_on_levels,
     "summarise_captions": summarise,
+    "measure_likelihoods": lambda wildcards: run_model(wildcards, LIKELIHOODS["inputs"]),
     "score_captions": run_on_items,
     "score_language_model": run_on_text,
     "evaluate_downstream": run_on_benchmarks,

@@ -5,6 +5,7 @@ rule tables:
     """The final tables."""
     input:
         expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation"]),
+        ["results/tables/likelihood_distances.csv"] if SIBLINGS else [],
 
 
 rule figures:

@@ -19,6 +19,11 @@ WINDOWS = [
     *("score", "ci_low", "ci_high", "null_mean", "null_sd", "tau", "p_value", "calibrated_score"),
 ]
 PERFORMANCE = ["model", "corpus", "bytes", "tokens", "bits_per_byte"]
+LIKELIHOODS = [
+    *("corpus", "model_x", "model_y", "inputs", "labels"),
+    *("d_logit", "ci_low", "ci_high", "d_llv", "t1", "t2"),
+]
+LIKELIHOODS_FORMAT = "prh-likelihoods-1"
 CORRELATION = [
     *("dataset", "metric", "k", "vision_model", "of", "method", "n"),
     *("correlation", "ci_low", "ci_high", "note"),
@@ -61,6 +66,7 @@ COLUMNS = {
     "distance_windows": WINDOWS,
     "performance": PERFORMANCE,
     "correlation": CORRELATION,
+    "likelihood_distances": LIKELIHOODS,
     "downstream": DOWNSTREAM,
     "transfer": TRANSFER,
     "competence": COMPETENCE,

@@ -24,6 +24,7 @@ def test_columns_of_the_tables():
     for name in (
         "layers",
         "distance_windows",
+        "likelihood_distances",
         "transfer",
         "competence",
         "vision_pairs",

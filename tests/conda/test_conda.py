@@ -32,8 +32,8 @@ CONFIG = {
     "datasets": ["openmoji_64"],
     "models": MODELS,
     "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
-    "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@5"]},
-    "calibration": {"metrics": ["mutual_knn@10", "cka"], "permutations": 19},
+    "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@10"]},
+    "calibration": {"metrics": ["mutual_knn@10", "cka", "cknna@10"], "permutations": 19},
     "caption_density": {"models": ["minilm-l6"], "items": None},
     "colour_geometry": {
         "models": ["minilm-l6"],
@@ -66,7 +66,11 @@ MAY_IMPORT = {
 }
 # What only the paper's scale has: ViTs of timm, captions and benchmarks as measures of performance, what is published.
 NOT_RUN = {"extract_timm_features", "score_captions", "evaluate_downstream", "tabulate_downstream"}
-NOT_RUN |= {"summarise_captions"}
+NOT_RUN |= {
+    "summarise_captions",
+    "measure_likelihoods",
+    "tabulate_likelihoods",
+}  # and two models of one family
 NOT_RUN |= {"plot_alignment_vs_downstream", "plot_reproduced_vs_published"}
 # What Snakemake imports into every script beside its own packages; the rules use none of it.
 SNAKEMAKE_IMPORTS = {"charset_normalizer", "tabulate"}
@@ -220,5 +224,9 @@ def test_a_changed_environment_runs_its_rules_again(finished, name):
     reasons = dict(re.findall(r"^    (\S.+):\n        (.+)$", said.split("Reasons:")[1], flags=re.MULTILINE))
     changed = reasons.pop("software environment definition has changed since last execution")
     own = {rule for rule, environment in environments().items() if environment == name}
-    assert set(changed.split(", ")) == own
     assert reasons.keys() == {"input files updated by another job"}
+    (updated,) = (
+        reasons.values()
+    )  # of some rules this is the reason that is given: what they take is made again, too
+    assert set(changed.split(", ")) <= own
+    assert own <= {*changed.split(", "), *updated.split(", ")}

@@ -32,7 +32,12 @@ SMALL = {
     "device": "cpu",
     "tables": {"models": "models.tsv", "corpora": "corpora.tsv", "datasets": "datasets.tsv"},
     "calibration": {"permutations": 19},
-    "performance": {"window": 256, "stride": 128, "task_limit": 4},
+    "performance": {
+        "window": 256,
+        "stride": 128,
+        "task_limit": 4,
+        "likelihoods": {"inputs": 100, "labels": 16},
+    },
     "intervals": {"resamples": 20},
     "caption_density": {"data": "dci_1024"},
     "colour_geometry": {"pairs": 20000, "starts": 2, "resamples": 10, "permutations": 19},

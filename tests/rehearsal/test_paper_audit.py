@@ -48,6 +48,7 @@ DATASET = {
     "size": PAIRS,
 }
 TEXT = "results/corpora/openwebtext.txt"
+DISTANCES = "results/tables/likelihood_distances.csv"
 SUMMARIES, LEVELS = (f"results/levels/wit/{name}.parquet" for name in ("summaries", "captions"))
 TABLES = [f"results/tables/{name}.csv" for name in ("alignment", "downstream", "performance")]
 FIGURES = {name: f"figures/{name}" for name in ("alignment_vs_downstream", "reproduced_vs_published")}
@@ -153,6 +154,28 @@ def make_summaries(root):
     run("make_caption_levels", {"levels": LEVELS}, given, {"dataset": "wit"}, levels=[2, 4], drawn=6, seed=0)
 
 
+def make_likelihoods(root):
+    """Two models of one tokenizer as distributions, and the table of distances."""
+    other = "llama-13b"
+    standins.language_model(root, "huggyllama/llama-13b")
+    shutil.copytree(root / "models/huggyllama/llama-13b/main", f"results/models/{other}")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(f"results/models/{LLAMA}/{name}", f"results/models/{other}/{name}")
+    row = row_of(other, "huggyllama/llama-13b")
+    hub_models.make_safetensors(f"results/models/{other}")
+    write_manifest(f"results/models/{other}", **row, commit=COMMIT, checksums_verified=True)
+    write_record("fetch_hub_model", f"results/models/{other}", row=row)
+    paths = {name: f"results/likelihoods/openwebtext/{name}.safetensors" for name in (LLAMA, other)}
+    for name, path in paths.items():
+        given = {"model": f"results/models/{name}", "text": TEXT}
+        how = {"weights": WEIGHTS, "device": "cpu", "inputs": 80, "labels": 8, "window": 32}
+        here = {"corpus": "openwebtext", "model": name}
+        run("measure_likelihoods", {"likelihoods": path}, given, here, **how)
+    facts = {"models": [*paths], "pairs": [[*paths]], "widths": dict.fromkeys(paths, standins.WIDTH)}
+    draws = {"resamples": 50, "confidence": 0.95, "seed": 0}
+    run("tabulate_likelihoods", {"table": DISTANCES}, {"likelihoods": [*paths.values()]}, **facts, **draws)
+
+
 def make_comparison():
     """Neighbours, alignment, tables and the two figures of all models."""
     values = torch.randn(2, PAIRS, 8, generator=torch.Generator().manual_seed(0))
@@ -201,6 +224,7 @@ def finished(tmp_path_factory):
         for name in REPOSITORIES:
             make_language(root, name)
         make_summaries(root)
+        make_likelihoods(root)
         make_comparison()
     return folder
 
@@ -216,7 +240,8 @@ def test_all_of_it_passes(finished):
     found = {f.artifact: f for f in audit.audit(finished, samples=100)}
     assert {f.artifact: f.reason for f in found.values() if f.verdict != "ok"} == {}
     assert not [name for name in found if audit.kind_of(name) == "other"]
-    assert "sample" in found[SUMMARIES].passed
+    for path in (SUMMARIES, DISTANCES, f"results/likelihoods/openwebtext/{LLAMA}.safetensors"):
+        assert "sample" in found[path].passed, found[path].reason
     for name in REPOSITORIES:
         for path in (f"results/features/wit/{name}.safetensors", f"results/captions/wit/{name}.json"):
             assert "sample" in found[path].passed, path
@@ -226,9 +251,16 @@ def test_all_of_it_passes(finished):
 
 
 def test_the_document_says_what_they_hold(finished):
-    run_examples(sorted(OF_THE_PAPER), finished, wit_1024="wit", dci_1024="wit")
-    assert len(OF_THE_PAPER) == 6
-    for title in OF_THE_PAPER:
+    run_examples(
+        sorted(OF_THE_PAPER),
+        finished,
+        wit_1024="wit",
+        dci_1024="wit",
+        web_bible="openwebtext",
+        **{"smollm2-135m.": f"{LLAMA}."},
+    )
+    assert len(OF_THE_PAPER) == 8
+    for title in (title for title in OF_THE_PAPER if not title.endswith(".safetensors")):
         name = title.replace("<dataset>", "wit").replace("<model>", LLAMA)
         if name.endswith(".csv"):
             held = [*pd.read_csv(finished / name).columns]
@@ -332,6 +364,8 @@ FORGED = [
     (SUMMARIES, summary("words", 99), "words are not those of the summary"),
     (SUMMARIES, summary("asked", 3), "has other numbers of words than were asked for"),
     (LEVELS, summary("caption", "one two three four five"), f"its captions are not those of {SUMMARIES}"),
+    (DISTANCES, csv("d_logit", lambda v: v[0] + 0.1), "made again"),
+    (DISTANCES, csv("ci_low", lambda v: v[0] + 99), "an interval the wrong way round"),
     (BITS, captions("bits_per_byte", 1.0), "is not the mean over captions"),
     (BITS, captions("pooled_bits_per_byte", 1.0), "do not add up to pooled_bits_per_byte"),
     (BITS, captions("bytes", 7), "of 24 captions, 7 bytes"),

@@ -89,33 +89,32 @@ def _kernel(label: str, kernel: str, **properties) -> Metric:
 
 
 # Names with a number, as cka_rbf_0.5, carry the RBF kernel's sigma, in units of the L2-normalised features.
-METRICS = Catalogue(
-    {
-        "mutual_knn": _knn("mutual k-NN"),
-        "mutual_knn_debiased": _knn("mutual k-NN, chance-corrected", minimum=None, official=False),
-        "cycle_knn": _knn("cycle k-NN", symmetric=False),
-        "lcs_knn": _knn("LCS k-NN", ordinal=True),
-        "edit_distance_knn": _knn("edit distance k-NN", ordinal=True),
-        "cknna": _cknna("CKNNA (as coded)", "code", symmetric=False, maximum=None),
-        "cknna_paper": _cknna("CKNNA (equations)", "paper", official=False),
-        "cknna_centred": _cknna("CKNNA (doubly centred)", "centred", official=False),
-        "cknna_followup": _cknna("CKNNA (follow-up)", "followup", maximum=None, official=False),
-        "cka": _kernel("CKA", "linear"),
-        "cka_rbf_0.1": _kernel("CKA (RBF 0.1)", "rbf", sigma=0.1, official=False),
-        "cka_rbf_0.5": _kernel("CKA (RBF 0.5)", "rbf", sigma=0.5, official=False),
-        "cka_rbf_1": _kernel("CKA (RBF 1)", "rbf", sigma=1.0),
-        "cka_rbf_2": _kernel("CKA (RBF 2)", "rbf", sigma=2.0, official=False),
-        "cka_rbf_5": _kernel("CKA (RBF 5)", "rbf", sigma=5.0, official=False),
-        "unbiased_cka": _kernel("unbiased CKA", "unbiased", batchable=True, minimum=-1.0),
-        "rv": _kernel("RV coefficient", "linear", official=False),
-        "rsa": _kernel("RSA", "ranks", ordinal=True, batchable=True, minimum=-1.0, official=False),
-        "trsa_0_0.075": _trsa(0, 0.075),
-        "trsa_0.2_0.8": _trsa(0.2, 0.8),
-        "rtd_lite": Metric("RTD-Lite (share of shared tree)", "tree", is_global=True),
-        "svcca": Metric("SVCCA", "subspace", is_global=True),
-        "procrustes": Metric("Procrustes", "subspace", is_global=True, cheap_null=False, official=False),
-    }
-)
+LISTED: dict[str, Metric] = {
+    "mutual_knn": _knn("mutual k-NN"),
+    "mutual_knn_debiased": _knn("mutual k-NN, chance-corrected", minimum=None, official=False),
+    "cycle_knn": _knn("cycle k-NN", symmetric=False),
+    "lcs_knn": _knn("LCS k-NN", ordinal=True),
+    "edit_distance_knn": _knn("edit distance k-NN", ordinal=True),
+    "cknna": _cknna("CKNNA (as coded)", "code", symmetric=False, maximum=None),
+    "cknna_paper": _cknna("CKNNA (equations)", "paper", official=False),
+    "cknna_centred": _cknna("CKNNA (doubly centred)", "centred", official=False),
+    "cknna_followup": _cknna("CKNNA (follow-up)", "followup", maximum=None, official=False),
+    "cka": _kernel("CKA", "linear"),
+    "cka_rbf_0.1": _kernel("CKA (RBF 0.1)", "rbf", sigma=0.1, official=False),
+    "cka_rbf_0.5": _kernel("CKA (RBF 0.5)", "rbf", sigma=0.5, official=False),
+    "cka_rbf_1": _kernel("CKA (RBF 1)", "rbf", sigma=1.0),
+    "cka_rbf_2": _kernel("CKA (RBF 2)", "rbf", sigma=2.0, official=False),
+    "cka_rbf_5": _kernel("CKA (RBF 5)", "rbf", sigma=5.0, official=False),
+    "unbiased_cka": _kernel("unbiased CKA", "unbiased", batchable=True, minimum=-1.0),
+    "rv": _kernel("RV coefficient", "linear", official=False),
+    "rsa": _kernel("RSA", "ranks", ordinal=True, batchable=True, minimum=-1.0, official=False),
+    "trsa_0_0.075": _trsa(0, 0.075),
+    "trsa_0.2_0.8": _trsa(0.2, 0.8),
+    "rtd_lite": Metric("RTD-Lite (share of shared tree)", "tree", is_global=True),
+    "svcca": Metric("SVCCA", "subspace", is_global=True),
+    "procrustes": Metric("Procrustes", "subspace", is_global=True, cheap_null=False, official=False),
+}
+METRICS = Catalogue(LISTED)
 
 
 def check_metric(metric: str, k: int | None = None, mode: str = "robust") -> Metric:

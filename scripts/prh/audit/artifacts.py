@@ -73,6 +73,14 @@ KINDS = {
     "convergence table": Kind(r"results/tables/convergence\.csv", checks_transfer.convergence_table),
     "table of places": Kind(r"results/tables/vision_places\.csv", checks_transfer.places_table),
     "layers table": Kind(r"results/tables/layers\.csv", checks_measures.layers_table, samples.layers),
+    "likelihoods": Kind(
+        r"results/likelihoods/.+\.safetensors", checks_measures.likelihoods, samples_of_models.likelihoods
+    ),
+    "likelihoods table": Kind(
+        r"results/tables/likelihood_distances\.csv",
+        checks_measures.likelihoods_table,
+        samples.likelihoods_table,
+    ),
     "windows table": Kind(
         r"results/tables/distance_windows\.csv", checks_measures.windows_table, samples.windows
     ),

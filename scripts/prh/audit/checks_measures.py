@@ -11,9 +11,10 @@ import torch
 from prh.alignment.catalogue import METRICS
 from prh.alignment.neighbors import read_index
 from prh.features.layers import read_features
+from prh.features.tensors import read_tensors
 from prh.provenance import MANIFEST, file_digest
 from prh.sources.caption_levels import distinct_captions, read_levels
-from prh.tables import COLOUR_PLACES, NULLS, SCORES, read_parts, read_table
+from prh.tables import COLOUR_PLACES, LIKELIHOODS_FORMAT, NULLS, SCORES, read_parts, read_table
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
 SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of documents
@@ -159,6 +160,36 @@ def _triangles(table, count=2000):
                 if third[i, m] < first[i, j] + second[j, m] - 1 - ROUNDING:
                     yield f"k = {k}: layers {i}, {j}, {m} of {a}, {b}, {c} break the triangle of shared neighbours"
                     return
+
+
+def likelihoods(run, artifact):
+    """As many places and labels as asked for, logarithms of probabilities that add up to 1 at most."""
+    tensors, metadata = read_tensors(run.path(artifact), LIKELIHOODS_FORMAT)
+    params, values = run.params(artifact), tensors["log_likelihoods"].double()
+    yield from _weights(metadata, params)
+    if (
+        tuple(values.shape) != (params["inputs"], params["labels"])
+        or len(tensors["labels"].unique()) != params["labels"]
+    ):
+        yield f"holds {tuple(values.shape)} places and labels, asked were {params['inputs']}, {params['labels']}"
+    if not values.isfinite().all() or (values.exp().sum(dim=1) > 1 + 1e-4).any():
+        yield "its values are not logarithms of probabilities"
+
+
+def likelihoods_table(run, artifact):
+    """Each pair asked for, once; d_LLV the larger of its parts, distances within their intervals."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    if [list(pair) for pair in zip(table.model_x, table.model_y, strict=True)] != [
+        list(p) for p in params["pairs"]
+    ]:
+        yield "holds other pairs than the rule asked for"
+    if (
+        not np.allclose(table.d_llv, table[["t1", "t2"]].max(axis=1))
+        and (table.d_llv < table[["t1", "t2"]].max(axis=1)).any()
+    ):
+        yield "a d_LLV is less than one of its parts"
+    if (table.d_logit < 0).any() or (table.ci_low > table.ci_high).any():
+        yield "a distance is negative, or an interval the wrong way round"
 
 
 def layers_table(run, artifact):

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from prh.errors import InputError
-from prh.provenance import RECORDS, digest, json_text, read_record, record_path
+from prh.provenance import RECORDS, digest, json_text, read_record
 
 PROFILES = {  # that the crate follows: the run's, and those that they build on
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -195,24 +195,28 @@ def start_from(source, folder):
     taken = []
     for part in STARTS:
         for place in sorted((source / RECORDS / "results" / part).rglob("*.json")):
+            said = place.relative_to(source)
             taken += [
-                (name, facts)
+                (name, facts, said)
                 for name, facts in read_record(place)["outputs"].items()
                 if (source / name).exists()
             ]
     if not taken:
         parts = ", ".join(f"results/{part}" for part in STARTS)
         raise InputError(f"{source}: holds no artifact with a record in {parts}; nothing to start from")
-    for name, facts in taken:
+    for name, facts, _ in taken:
         if ".." in PurePosixPath(name).parts or not name.startswith("results/"):
             raise InputError(f"{source}: a record speaks of `{name}`, outside results/; do not use this run")
         if digest(source / name) != facts["sha256"]:
             raise InputError(f"{source / name}: not what its record says; get it again")
         if (folder / name).exists() and digest(folder / name) != facts["sha256"]:
             raise InputError(f"{folder / name}: another one is there already; remove it first")
-    missing = [name for name, _ in taken if not (folder / name).exists()]
-    _copy([(source / n, folder / n) for name in missing for n in (name, record_path(name))])
-    return [name for name, _ in taken]
+    # One record may be of several artifacts.
+    missing = dict.fromkeys(
+        n for name, _, said in taken if not (folder / name).exists() for n in (name, said)
+    )
+    _copy([(source / n, folder / n) for n in missing])
+    return [name for name, *_ in taken]
 
 
 def _copy(pairs):

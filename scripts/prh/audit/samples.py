@@ -18,12 +18,13 @@ from prh.alignment.neighbors import read_index
 from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail, unit
 from prh.audit.samples_of_models import ITEMS, NotHere
 from prh.features.layers import read_features
+from prh.features.tensors import read_tensors
 from prh.sources.caption_levels import OWN, distinct_captions, items_of, read_levels
-from prh.tables import MEAN, read_table
+from prh.tables import LIKELIHOODS_FORMAT, MEAN, read_table
 
 RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
 ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
-TIES = 2e-3  # of a share of neighbours: equal ones may come in another order
+TIES = 2e-3  # of a share of neighbours, or a window of ranks: what is equal but for rounding may come in another order
 TOLERANCE = {
     "neighbors": 1e-9,
     "kernel": 2e-5,
@@ -77,7 +78,7 @@ def alignment(run, artifact, rng):
             again.append(score(name, k, y, x, ids_y, ids_x, widths and widths[::-1]))
         off = max(abs(value - row.score) for value in again)
         worst = max(worst, off)
-        allowed = TOLERANCE[spec.family]
+        allowed = TIES if name.startswith("trsa") else TOLERANCE[spec.family]
         if off > allowed and x is not None:
             # Perhaps layers whose items hardly differ: SVCCA scales them up.
             rounded = [layer.astype(np.float32).astype(float) for layer in (x, y)]
@@ -136,6 +137,24 @@ def layers(run, artifact, rng):
     return reasons, f"{len(chosen)} layers described again"
 
 
+def likelihoods_table(run, artifact, rng):
+    """d_logit of one pair, from the kept log-likelihoods."""
+    table = read_table(run.path(artifact))
+    row = table.iloc[int(rng.integers(len(table)))]
+    sides = []
+    for model in (row.model_x, row.model_y):
+        (source,) = (s for s in run.inputs(artifact) if s.endswith(f"/{model}.safetensors"))
+        values = read_tensors(run.path(source), LIKELIHOODS_FORMAT)[0]["log_likelihoods"].double().numpy()
+        sides.append(values - values.mean(axis=1, keepdims=True))
+    again = float(np.sqrt(((sides[0] - sides[1]) ** 2).sum(axis=1).mean()))
+    what = f"d_logit of {row.model_x}, {row.model_y} measured again"
+    return (
+        []
+        if math.isclose(again, row.d_logit, rel_tol=1e-9)
+        else [f"d_logit is {row.d_logit}, made again {again}"]
+    ), what
+
+
 def windows(run, artifact, rng):
     """Some scores of windows, from the definition."""
     table, params, reasons = read_table(run.path(artifact)), run.params(artifact), []
@@ -146,7 +165,7 @@ def windows(run, artifact, rng):
             (source,) = (s for s in run.inputs(artifact) if s.endswith(f"/{row.dataset}/{model}.safetensors"))
             sides.append(run.prepared(source, params["clamp"], params["concatenate"])[int(number)])
         again = score(f"trsa_{row.low}_{row.high}", None, *sides)
-        if not math.isclose(again, row.score, abs_tol=TOLERANCE["kernel"]):
+        if not math.isclose(again, row.score, abs_tol=TIES):
             reasons.append(
                 f"{row.model_x}, {row.model_y}, {row.low} to {row.high} is {row.score}, made again {again}"
             )

@@ -16,8 +16,10 @@ from prh.features.adapters import ADAPTERS, module_of
 from prh.features.layers import read_features
 from prh.features.loading import load
 from prh.features.summaries import prompt_of, text_of
+from prh.features.tensors import read_tensors
 from prh.sources.caption_levels import distinct_captions, read_levels
 from prh.sources.datasets import read_captions
+from prh.tables import LIKELIHOODS_FORMAT
 
 ITEMS = 2  # items whose features, rows whose neighbours, captions whose bits are made again
 # Relative tolerances in float32, through a whole network and in batches of another size; a shorter type adds its rounding.
@@ -223,6 +225,28 @@ def performance(run, artifact, rng):
     if not math.isclose(again, kept, rel_tol=_tolerance(BITS_TOLERANCE, found.get("dtype"))):
         return [f"window {number} gave {kept:.3f} nats, scored again {again:.3f}"], what
     return [], what
+
+
+def likelihoods(run, artifact, rng):
+    """Some places, each after what stands before it in its window."""
+    inputs, params = _inputs(run, artifact, "model", "corpus"), run.params(artifact)
+    tensors, _ = read_tensors(run.path(artifact), LIKELIHOODS_FORMAT)
+    _check_room(inputs["model"])
+    model, tokenizer = _language_model(params, inputs["model"], "causal_lm")
+    text = inputs["corpus"].read_text(encoding="utf-8")
+    tokens = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    allowed, reasons = _tolerance(FEATURE_TOLERANCE, params["weights"].get("dtype")), []
+    chosen = sorted(rng.choice(params["inputs"], size=ITEMS, replace=False).tolist())
+    for place in chosen:
+        begin = place - place % (params["window"] - 1)
+        with torch.inference_mode():
+            logits = model(torch.tensor([[first, *tokens[begin:place]]])).logits[0, -1].double()
+        again = logits.log_softmax(dim=0)[tensors["labels"]]
+        off = float((again - tensors["log_likelihoods"][place]).abs().max() / again.abs().max())
+        if not off <= allowed:
+            reasons.append(f"place {place}: made again it differs by {off:.1e} of the largest")
+    return reasons, f"likelihoods at places {', '.join(map(str, chosen))} made again"
 
 
 def captions(run, artifact, rng):

@@ -1,0 +1,64 @@
+# How far apart language models of one tokenizer are as distributions: log-likelihoods of the same labels, a table of distances.
+
+LIKELIHOODS = CONFIG["performance"]["likelihoods"]
+# Models of one family have one tokenizer; the table's rule says so if they have not.
+SIBLINGS = [
+    pair for pair in combinations(SCORED, 2) if len({SETUP.models[name].family for name in pair}) == 1
+]
+SIBLINGS = SIBLINGS if LIKELIHOODS else []
+RELATIVES = list(dict.fromkeys(name for pair in SIBLINGS for name in pair))
+
+
+rule measure_likelihoods:
+    """Log-likelihoods of the commonest tokens at the first places of the text."""
+    input:
+        model="results/models/{model}",
+        text="results/corpora/{corpus}.txt",
+    output:
+        likelihoods="results/likelihoods/{corpus}/{model}.safetensors",
+    log:
+        "results/logs/measure_likelihoods/{corpus}/{model}.log",
+    benchmark:
+        "results/benchmarks/measure_likelihoods/{corpus}/{model}.tsv"
+    wildcard_constraints:
+        model=only(RELATIVES),
+    priority: 1
+    conda:
+        "../envs/language.yaml"
+    threads: share_of_cores()
+    resources:
+        **RUNNING_A_MODEL,
+    params:
+        **LOADING_A_MODEL,
+        **(LIKELIHOODS or {}),
+        window=CONFIG["performance"]["window"],
+        code=code("measure_likelihoods"),
+    message:
+        "Likelihoods of labels under {wildcards.model} on {wildcards.corpus}"
+    script:
+        "../scripts/measure_likelihoods.py"
+
+
+rule tabulate_likelihoods:
+    """How far apart models of one family are: d_logit and d_LLV."""
+    input:
+        likelihoods=expand("results/likelihoods/{corpus}/{model}.safetensors", corpus=CORPUS, model=RELATIVES),
+    output:
+        table=table("likelihood_distances", "Language models of one family as distributions"),
+    log:
+        "results/logs/tabulate_likelihoods.log",
+    benchmark:
+        "results/benchmarks/tabulate_likelihoods.tsv"
+    conda:
+        "../envs/alignment.yaml"
+    params:
+        **CONFIG["intervals"],
+        models=RELATIVES,
+        pairs=SIBLINGS,
+        widths={name: SETUP.models[name].width for name in RELATIVES},
+        seed=CONFIG["seed"],
+        code=code("tabulate_likelihoods"),
+    message:
+        "Language models of one family as distributions"
+    script:
+        "../scripts/tabulate_likelihoods.py"
