@@ -52,6 +52,7 @@ def generate(folder: Path, count: int) -> None:
     config = {"datasets": ["openmoji_1024"], "models": [row["name"] for row in made], "alignment": metrics}
     config |= {"calibration": metrics, "figures": {"layer_pairs": []}, "tables": {}}
     config |= dict.fromkeys(("caption_density", "colour_geometry", "transfer"))
+    config["performance"] = {"likelihoods": None}
     for table in ("models", "packages"):
         config["tables"][table] = str(folder / f"{table}.tsv")
     (folder / "config.yaml").write_text(json.dumps(config))

@@ -119,7 +119,7 @@ OF_WINDOWS = [(d, m) for d, m in OF_LAYERS if m in sum(LAYER_PAIRS, [])]
 rule measure_windows:
     """At which distances chosen pairs of models agree, at the best layers of the main metric."""
     input:
-        alignment="results/tables/alignment.csv",
+        tiles=[path for d in DATASETS for path in tiles_holding(d, LAYER_PAIRS)],
         features=[f"results/features/{d}/{m}.safetensors" for d, m in OF_WINDOWS],
     output:
         table=table("distance_windows", "At which distances models agree"),

@@ -7,7 +7,7 @@ import torch
 from prh.features.loading import load
 from prh.features.tensors import write_tensors
 from prh.job import job, use_threads
-from prh.performance.likelihoods import label_log_likelihoods
+from prh.performance.labels import label_log_likelihoods
 from prh.provenance import file_digest
 from prh.sources.corpora import read_text
 from prh.tables import LIKELIHOODS_FORMAT

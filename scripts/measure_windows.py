@@ -2,21 +2,19 @@
 
 import pandas as pd
 
-from prh.alignment.best import named
+from prh.alignment.best import named, read_best
 from prh.alignment.preprocess import prepare
 from prh.alignment.windows import window_rows
 from prh.errors import about
 from prh.features.layers import read_features
 from prh.job import job, progress, use_threads
-from prh.tables import WINDOWS, read_table, write_table
+from prh.tables import WINDOWS, write_table
 
 with job(snakemake) as out:
     given, params, rows = snakemake.input, snakemake.params, []
     use_threads(snakemake.threads)
-    alignment, paths = (
-        read_table(given.alignment),
-        dict(zip(map(tuple, params.of), given.features, strict=True)),
-    )
+    alignment = read_best(given.tiles)
+    paths = dict(zip(map(tuple, params.of), given.features, strict=True))
 
     def layer(dataset, model, number):
         """A layer as it is compared."""

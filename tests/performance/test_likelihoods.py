@@ -9,7 +9,8 @@ import torch
 
 from helpers.project import ROOT
 from prh.errors import InputError
-from prh.performance.likelihoods import d_llv, d_logit, intervals, label_log_likelihoods
+from prh.performance.labels import label_log_likelihoods
+from prh.performance.likelihoods import d_llv, d_logit, intervals
 
 GIVEN = np.load(ROOT / "tests/data/official_related.npz", allow_pickle=False)
 OFFICIAL = json.loads(str(GIVEN["outputs"]))["quantities"]
