@@ -112,6 +112,8 @@ def test_words_meet_within_the_window_and_under_their_stems():
     assert items.tolist() == [0, 1]
     with pytest.raises(InputError, match="has no two colour words at most 4 words apart"):
         colour.word_pairs(["nothing here", "red"], ["red", "blue"], 4)
+    with pytest.raises(InputError, match="the text never has `green` within 4 words of another colour"):
+        colour.word_meetings(texts, ["red", "blue", "gray", "green"], PLACES[:4], 4, 0.5)
 
 
 def test_intervals_are_about_the_value_and_narrower_with_more():

@@ -217,8 +217,14 @@ def pixel_meetings(images, pairs, radius, grid, hits, smoothing, seed):
 
 
 def word_meetings(texts, words, cielab, window, smoothing):
-    """The meetings of colour words in texts."""
+    """The meetings of colour words in texts. Raises `InputError` for a word that never meets another."""
     pairs, items = word_pairs(texts, words, window)
+    alone = [word for i, word in enumerate(words) if i not in pairs]
+    if alone:
+        raise InputError(
+            f"the text never has `{alone[0]}` within {window} words of another colour; take a longer window, or other "
+            "words by `colour_geometry.words`"
+        )
     return Meetings(pairs, items, len(words), np.arange(len(words)), np.asarray(cielab), smoothing)
 
 
