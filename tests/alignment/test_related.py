@@ -178,6 +178,23 @@ def test_agreement_planted_in_near_pairs_is_found_there():
     assert abs(far["score"]) < 0.25
 
 
+@pytest.mark.parametrize("window", ["0_0.075", "0.9_1", "0.2_0.8"])
+def test_a_window_in_which_all_are_equal_is_a_step(window):
+    """As in a layer that the clamp leaves with few different rows: most pairs are at the same distance."""
+    x, y = sides("2")
+    few = torch.eye(4, dtype=torch.float64)[
+        torch.arange(200) % 4
+    ]  # a quarter of the pairs at 0, the others at one distance
+    found = measure(f"trsa_{window}", few, y)
+    expected = definitions.score(f"trsa_{window}", None, few.numpy(), y.numpy())
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert measure(f"trsa_{window}", few, few) == pytest.approx(1)
+    low, high = map(float, window.split("_"))
+    (row,) = windows.window_rows(few, y, [low, high], 19, 0.05, 10, 0.95, 0)
+    assert row["score"] == pytest.approx(expected, abs=1e-6)
+    assert np.isfinite(measure(f"trsa_{window}", x, few))
+
+
 def test_cone_and_dimension_of_known_layers():
     g = torch.Generator().manual_seed(0)
     ball = torch.randn(3000, 10, generator=g)

@@ -151,12 +151,24 @@ def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
     _, group, counts = torch.unique_consecutive(values, return_inverse=True, return_counts=True)
     ends = counts.cumsum(0).double()
     mid = (ends - (counts - 1) / 2)[group]
-    mid = mid.clamp(quantile(mid, low), quantile(mid, high))
+    mid = clipped(mid, mid, low, high)
     ranks = torch.empty_like(mid)
     ranks[order] = mid - mid.mean()
     out = torch.zeros_like(distances)
     out[i, j] = ranks.to(out)
     return out
+
+
+def clipped(values: Tensor, ascending: Tensor, low: float, high: float) -> Tensor:
+    """Values clipped to a window of the quantiles of `ascending`, the same in order.
+
+    Where so many are equal that both ends are one value, what lies beyond it is 1, or else what reaches it: the limit.
+    """
+    below, above = quantile(ascending, low), quantile(ascending, high)
+    if above > below:
+        return values.clamp(below, above)
+    beyond = values > above
+    return (beyond if beyond.any() else values >= above).to(values)
 
 
 def quantile(ascending: Tensor, share: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from prh.alignment.calibration import bootstrap_interval, permutations, summarise
-from prh.alignment.kernels import Kernels, diagonal_cells, make_kernels, quantile
+from prh.alignment.kernels import Kernels, clipped, diagonal_cells, make_kernels
 from prh.alignment.metrics import LayerState, pair_scores, permuted_scores
 from prh.errors import InputError
 
@@ -32,8 +32,8 @@ def window_state(layer, windows):
     values, ordered = cells[apart], cells[apart].sort().values
     vectors = cells.new_zeros(len(windows), len(cells))
     for vector, (low, high) in zip(vectors, windows, strict=True):
-        clipped = values.clamp(quantile(ordered, low), quantile(ordered, high))
-        vector[apart] = clipped - clipped.mean()
+        within = clipped(values, ordered, low, high)
+        vector[apart] = within - within.mean()
     vectors /= torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
     kernels = Kernels(n, vectors.float(), torch.ones(len(windows), dtype=torch.float64))
     return LayerState("trsa_0_1", "robust", None, n, len(windows), kernels)

@@ -202,8 +202,10 @@ def mid_ranks(values):
 
 
 def clipped(ranks, low, high):
-    """Ranks from 0 at the quantile `low` to 1 at `high` (Lin and Kriegeskorte 2023)."""
+    """Ranks from 0 at the quantile `low` to 1 at `high` (Lin and Kriegeskorte 2023); a step where these are one value."""
     below, above = np.quantile(ranks, [low, high])
+    if above == below:
+        return (ranks > above if (ranks > above).any() else ranks >= above).astype(float)
     return np.clip((ranks - below) / (above - below), 0, 1)
 
 
