@@ -1,14 +1,11 @@
 """A language model's log-likelihoods of the commonest tokens of a text, at its first places."""
 
-from pathlib import Path
-
 import torch
 
 from prh.features.loading import load
 from prh.features.tensors import write_tensors
 from prh.job import job, use_threads
 from prh.performance.labels import label_log_likelihoods
-from prh.provenance import file_digest
 from prh.sources.corpora import read_text
 from prh.tables import LIKELIHOODS_FORMAT
 
@@ -22,13 +19,9 @@ with job(snakemake) as out:
         model, tokenizer, read_text(given.text), params.inputs, params.labels, params.window, model.device
     )
     names = {"model": snakemake.wildcards.model, "corpus": snakemake.wildcards.corpus, **params.weights}
-    kept = {
-        "vocabulary": len(tokenizer),
-        "tokenizer_sha256": file_digest(Path(given.model) / "tokenizer.json"),
-    }
     write_tensors(
         out.likelihoods,
         {"log_likelihoods": values, "labels": labels.to(torch.int64)},
         LIKELIHOODS_FORMAT,
-        names | kept,
+        names,
     )

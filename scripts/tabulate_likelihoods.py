@@ -13,7 +13,7 @@ with job(snakemake) as out:
     paths = dict(zip(params.models, snakemake.input.likelihoods, strict=True))
     found = {name: read_tensors(path, LIKELIHOODS_FORMAT) for name, path in paths.items()}
     for x, y in params.pairs:
-        (a, facts), (b, others) = found[x], found[y]
+        (a, facts), (b, _) = found[x], found[y]
         if not a["labels"].equal(b["labels"]):
             raise InputError(
                 f"{paths[x]} and {paths[y]} have other tokens: their models have another tokenizer; give them other families"
