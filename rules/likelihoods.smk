@@ -3,9 +3,10 @@
 LIKELIHOODS = CONFIG["performance"]["likelihoods"]
 # Models of one family have one tokenizer; the table's rule says so if they have not.
 SIBLINGS = [
-    pair for pair in combinations(SCORED, 2) if len({SETUP.models[name].family for name in pair}) == 1
+    (x, y)
+    for x, y in combinations(SCORED if LIKELIHOODS else [], 2)
+    if SETUP.models[x].family == SETUP.models[y].family
 ]
-SIBLINGS = SIBLINGS if LIKELIHOODS else []
 RELATIVES = list(dict.fromkeys(name for pair in SIBLINGS for name in pair))
 
 

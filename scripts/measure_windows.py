@@ -1,5 +1,7 @@
 """At which distances chosen pairs of models agree: geo-topological RSA over windows, at the best layers of the main metric."""
 
+from functools import lru_cache
+
 import pandas as pd
 
 from prh.alignment.best import named, read_best
@@ -16,18 +18,19 @@ with job(snakemake) as out:
     alignment = read_best(given.tiles)
     paths = dict(zip(map(tuple, params.of), given.features, strict=True))
 
-    def layer(dataset, model, number):
-        """A layer as it is compared."""
+    @lru_cache(maxsize=2)  # pairs that follow each other often share a model
+    def layers(dataset, model):
+        """A model's layers as they are compared."""
         path = paths[dataset, model]
         with about(path):
-            return prepare(read_features(path)[0], params.clamp, params.concatenate, params.device)[number]
+            return prepare(read_features(path)[0], params.clamp, params.concatenate, params.device)
 
     tasks = [(dataset, pair) for dataset in params.datasets for pair in params.pairs]
     for dataset, (x, y) in progress(tasks, "windows", unit="pair"):
         table = named(alignment, dataset)
         best = table[(table.name == params.metric) & (table.model_x == x) & (table.model_y == y)].iloc[0]
         numbers = int(best.layer_x), int(best.layer_y)
-        sides = layer(dataset, x, numbers[0]), layer(dataset, y, numbers[1])
+        sides = [layers(dataset, model)[number] for model, number in zip((x, y), numbers, strict=True)]
         facts = dict(
             zip(
                 ("dataset", "model_x", "model_y", "layer_x", "layer_y"),

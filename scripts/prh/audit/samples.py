@@ -34,6 +34,11 @@ TOLERANCE = {
 }  # by the metric's family
 
 
+def _differs(what, kept, again, **tolerance):
+    """One reason if a number that was kept is not what it is made again, within the tolerances of `math.isclose`; else none."""
+    return [] if math.isclose(again, kept, **tolerance) else [f"{what} is {kept}, made again {again}"]
+
+
 def neighbors(run, artifact, rng):
     """The neighbours of some items, in every layer."""
     params = run.params(artifact)
@@ -130,10 +135,8 @@ def layers(run, artifact, rng):
             "dimension": spectrum.sum() ** 2 / (spectrum**2).sum(),
         }
         for column, value in again.items():
-            if not math.isclose(getattr(row, column), value, rel_tol=1e-4, abs_tol=1e-6):
-                reasons.append(
-                    f"{column} of {row.model}, layer {row.layer}, is {getattr(row, column)}, made again {value}"
-                )
+            what = f"{column} of {row.model}, layer {row.layer},"
+            reasons += _differs(what, getattr(row, column), value, rel_tol=1e-4, abs_tol=1e-6)
     return reasons, f"{len(chosen)} layers described again"
 
 
@@ -148,11 +151,7 @@ def likelihoods_table(run, artifact, rng):
         sides.append(values - values.mean(axis=1, keepdims=True))
     again = float(np.sqrt(((sides[0] - sides[1]) ** 2).sum(axis=1).mean()))
     what = f"d_logit of {row.model_x}, {row.model_y} measured again"
-    return (
-        []
-        if math.isclose(again, row.d_logit, rel_tol=1e-9)
-        else [f"d_logit is {row.d_logit}, made again {again}"]
-    ), what
+    return _differs("d_logit", row.d_logit, again), what
 
 
 def windows(run, artifact, rng):
@@ -165,10 +164,8 @@ def windows(run, artifact, rng):
             (source,) = (s for s in run.inputs(artifact) if s.endswith(f"/{row.dataset}/{model}.safetensors"))
             sides.append(run.prepared(source, params["clamp"], params["concatenate"])[int(number)])
         again = score(f"trsa_{row.low}_{row.high}", None, *sides)
-        if not math.isclose(again, row.score, abs_tol=TIES):
-            reasons.append(
-                f"{row.model_x}, {row.model_y}, {row.low} to {row.high} is {row.score}, made again {again}"
-            )
+        what = f"{row.model_x}, {row.model_y}, {row.low} to {row.high}"
+        reasons += _differs(what, row.score, again, abs_tol=TIES)
     return reasons, f"{len(chosen)} windows measured again"
 
 
@@ -195,10 +192,8 @@ def density(run, artifact, rng):
             "features" if own else "levels", row.language, items if own else captions.tolist(), row.layer_x
         )
         again = score("mutual_knn", params["k"], x, layer("features", row.vision, items, row.layer_y))
-        if not math.isclose(again, row.score, abs_tol=TIES):
-            reasons.append(
-                f"{row.language} with {row.vision} at `{row.level}` is {row.score}, made again {again}"
-            )
+        what = f"{row.language} with {row.vision} at `{row.level}`"
+        reasons += _differs(what, row.score, again, abs_tol=TIES)
     return reasons, f"{len(picked)} scores made again"
 
 
@@ -223,11 +218,7 @@ def colour(run, artifact, rng):
         )[0, 1]
     )
     what = f"the correlation of {row.space}, {row.of}, made again"
-    return (
-        []
-        if math.isclose(again, row.rho, abs_tol=1e-9)
-        else [f"rho of {row.space} is {row.rho}, made again {again}"]
-    ), what
+    return _differs(f"rho of {row.space}", row.rho, again, abs_tol=1e-9), what
 
 
 def calibration(run, artifact, rng):
@@ -251,9 +242,8 @@ def calibration(run, artifact, rng):
     null = null_of_mutual_knn(x, y, k, orders)
     reasons = []
     for column, value in zip(("null_mean", "tau", "p_value"), tail(best, null, params["alpha"]), strict=True):
-        if not math.isclose(getattr(row, column), value, abs_tol=1e-9):
-            reasons.append(
-                f"{column} of {row.model_x}, {row.model_y} is {getattr(row, column)}, made again {value}"
-            )
+        reasons += _differs(
+            f"{column} of {row.model_x}, {row.model_y}", getattr(row, column), value, abs_tol=1e-9
+        )
     what = f"the null of {row.model_x}, {row.model_y}, k = {k}, made again with {len(orders)} permutations"
     return reasons, what

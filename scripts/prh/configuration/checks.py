@@ -114,14 +114,17 @@ def _check_numbers(configuration, source):
         )
 
 
-def _check_models(configuration, names, where, key="models"):
-    """The models of a figure are in the table."""
+def _check_models(configuration, names, where, key="models", modality=None):
+    """The models of a figure are in the table, and of a modality where one is asked for."""
     for name in names:
         if name not in configuration.models:
             table = configuration.config["tables"]["models"]
             raise InputError(
                 f"{where}.{key}`: `{name}` is not in {table}; name others, or set the whole key to null"
             )
+    for name in names:
+        if modality not in (None, configuration.models[name].modality):
+            raise InputError(f"{where}.{key}`: `{name}` is no {modality} model; leave it out")
 
 
 def _check_data(configuration, names, where):
@@ -171,11 +174,8 @@ def _check_colours(configuration, find, source):
     if colours is None:
         return
     where, table = f"{source}: key `colour_geometry", configuration.config["tables"]["colours"]
-    _check_models(configuration, colours["models"], where)
+    _check_models(configuration, colours["models"], where, modality="language")
     _check_data(configuration, [colours["data"]], f"{where}.data`")
-    for name in colours["models"]:
-        if configuration.models[name].modality != "language":
-            raise InputError(f"{where}.models`: `{name}` is no language model; leave it out")
     if colours["text"] not in configuration.packages:
         raise InputError(
             f"{where}.text`: `{colours['text']}` is not in {configuration.config['tables']['packages']}; add it, or "
@@ -197,10 +197,7 @@ def _check_transfer(configuration, source):
     if transfer is None:
         return
     where = f"{source}: key `transfer"
-    _check_models(configuration, transfer["models"], where)
-    for name in transfer["models"]:
-        if configuration.models[name].modality != "vision":
-            raise InputError(f"{where}.models`: `{name}` is no vision model; leave it out")
+    _check_models(configuration, transfer["models"], where, modality="vision")
     if len(transfer["models"]) < FEWEST_IN_PANEL:
         raise InputError(
             f"{where}.models`: {len(transfer['models'])} models, at least {FEWEST_IN_PANEL} are needed; name more, or "
