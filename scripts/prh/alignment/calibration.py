@@ -159,8 +159,9 @@ def interval(score: float, values: np.ndarray, level: float) -> tuple[float, flo
 
 
 def resampled(shares: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """The mean of shares (n,) over samples drawn with replacement, `count` times, the same samples for all shares."""
-    return np.concatenate([shares @ weights / len(shares) for weights in _weights(len(shares), count, seed)])
+    """The mean of shares (..., n) over samples drawn with replacement, `count` times, the same samples for all: (..., count)."""
+    n = shares.shape[-1]
+    return np.concatenate([shares @ weights / n for weights in _weights(n, count, seed)], axis=-1)
 
 
 def one_layer(state: LayerState, layer: int) -> LayerState:

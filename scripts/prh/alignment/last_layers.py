@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from prh.alignment.calibration import one_layer, permutations, summarise
+from prh.alignment.calibration import one_layer, permutations, resampled, summarise
 from prh.alignment.metrics import layer_state, pair_scores, permuted_scores, sample_scores
 from prh.alignment.neighbors import index_layers
 from prh.alignment.preprocess import prepare
@@ -32,10 +32,9 @@ def all_pairs(layers, k, clamp, resamples, confidence, count, alpha, seed, devic
     found = summarise(scores, permuted_scores(state, state, orders).numpy(), alpha, 1.0)
     pairs = list(itertools.combinations(range(len(layers)), 2))
     single = [one_layer(state, i) for i in range(len(layers))]
-    of_items = np.stack([sample_scores(single[i], single[j]).cpu().numpy() for i, j in pairs], axis=1)
-    drawn = np.random.default_rng(seed).multinomial(state.n, np.full(state.n, 1 / state.n), resamples)
+    of_items = np.stack([sample_scores(single[i], single[j]).cpu().numpy() for i, j in pairs])
     tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn @ of_items / state.n, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(resampled(of_items, resamples, seed), [tail, 1 - tail], axis=1)
     table = pd.DataFrame({"model_x": [names[i] for i, _ in pairs], "model_y": [names[j] for _, j in pairs]})
     x, y = np.transpose(pairs)
     table["score"], table["ci_low"], table["ci_high"] = scores[x, y], low, high

@@ -9,6 +9,7 @@ Both are distances, 0 for equal distributions, without an upper end; there is no
 import numpy as np
 import torch
 
+from prh.alignment.calibration import resampled
 from prh.errors import InputError
 
 WEIGHT = 1e-5  # of what differs in the spreads themselves, t3 and t4: the paper's
@@ -66,9 +67,6 @@ def _from_pivot(a, b, pivot, leave_out=False):
 
 def intervals(a, b, resamples, confidence, seed):
     """The interval of d_logit, inputs drawn anew: {"ci_low", "ci_high"}."""
-    squared, tail = squared_distances(a, b).numpy(), (1 - confidence) / 2
-    drawn = np.random.default_rng(seed).multinomial(
-        len(squared), np.full(len(squared), 1 / len(squared)), resamples
-    )
-    low, high = np.quantile(np.sqrt(drawn @ squared / len(squared)), [tail, 1 - tail])
+    means, tail = resampled(squared_distances(a, b).numpy(), resamples, seed), (1 - confidence) / 2
+    low, high = np.quantile(np.sqrt(means), [tail, 1 - tail])
     return {"ci_low": float(low), "ci_high": float(high)}
