@@ -44,6 +44,13 @@ FIGURES = {
         COMMON | {"k": AT_EQUAL_K and AT_EQUAL_K[0]},
         drawn=bool(AT_EQUAL_K),
     ),
+    "modality_gap": Figure(
+        PAIRS,
+        "Two towers of one space (Liang et al. 2022)",
+        {"gap": "results/tables/modality_gap.csv"},
+        OF_TOWERS,
+        drawn=DATASETS[:1] if WITH_GAP else [],
+    ),
     "alignment_by_metric": Figure(
         WHICH_METRIC, "The main figure by every metric (figures 13, 14)", ALIGNMENT | PERFORMANCE
     ),

@@ -57,6 +57,12 @@ COLOUR = [
     *("space", "of", "n", "stress", "rho", "rho_low", "rho_high", "rho_null95", "rho_p"),
     *("r2", "r2_low", "r2_high", "r2_null95", "r2_p", "r2_fits_low", "r2_fits_high"),
 ]
+GAP = [
+    *("dataset", "model", "n", "captions_cut", "shift", "gap", "gap_low", "gap_high"),
+    *("cosine_images", "cosine_texts", "cosine_matched", "cosine_unmatched", "loss"),
+    *("image_to_text", "image_to_text_low", "image_to_text_high"),
+    *("text_to_image", "text_to_image_low", "text_to_image_high", "mutual_knn"),
+]
 COLOUR_PLACES = ["space", "of", "colour", "true_l", "true_a", "true_b", "l", "a", "b"]
 MEAN = "mean"  # in the column of vision models: over the trained ones
 # The columns of the final tables, by name; and of the tiles that they are made from.
@@ -75,8 +81,10 @@ COLUMNS = {
     "vision_places": VISION_PLACES,
     "caption_density": DENSITY,
     "colours": COLOUR,
+    "modality_gap": GAP,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
+DISTANCE = "distance"  # only in the tiles of rtd_lite: the distance that the score is made of
 NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]
 
 
@@ -95,8 +103,12 @@ def read_table(path):
 
 
 def read_parts(paths, columns):
-    """Several Parquet files with the same `columns` as one table."""
-    return pd.concat([_read(pd.read_parquet, path, columns) for path in paths], ignore_index=True)
+    """Several Parquet files with the same `columns`, and perhaps DISTANCE, which is left out, as one table."""
+    return pd.concat([_read(_read_parquet, path, columns) for path in paths], ignore_index=True)
+
+
+def _read_parquet(path):
+    return pd.read_parquet(path).drop(columns=DISTANCE, errors="ignore")
 
 
 def _read_csv(path):

@@ -25,6 +25,7 @@ def test_columns_of_the_tables():
         "layers",
         "distance_windows",
         "likelihood_distances",
+        "modality_gap",
         "transfer",
         "competence",
         "vision_pairs",

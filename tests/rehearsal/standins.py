@@ -24,6 +24,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
     GemmaConfig,
     LlamaConfig,
     MistralConfig,
@@ -124,6 +127,24 @@ def text_encoder(root, name):
     (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
 
 
+def dual_encoder(root, name, size=112, positions=13):
+    """A CLIP of two small towers under its own id, which takes so many tokens."""
+    shape = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    marks = {"bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 1}
+    path = folder(root, "models", name)
+    torch.manual_seed(sum(map(ord, name)))
+    config = CLIPConfig(
+        text_config={**shape, **marks, "vocab_size": WORDS, "max_position_embeddings": positions},
+        vision_config={**shape, "image_size": size, "patch_size": 16},
+        projection_dim=WIDTH,
+    )
+    CLIPModel(config).save_pretrained(path)
+    sides = {"size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}}
+    CLIPImageProcessorPil(**sides).save_pretrained(path)
+    _clip_tokenizer(path)
+    (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
+
+
 def _texts():
     return [text for text, *_ in captions(800, seed=1)] + [
         f"the quick brown fox, line {i}" for i in range(200)
@@ -140,6 +161,22 @@ def _byte_tokenizer(path, kind, first, last, pad):
     trainer = trainers.BpeTrainer(vocab_size=WORDS, initial_alphabet=alphabet, special_tokens=marks)
     tokenizer.train_from_iterator(_texts(), trainer)
     _save(tokenizer, path, kind, bos_token=first, eos_token=last, unk_token="<unk>", pad_token=pad)
+
+
+def _clip_tokenizer(path):
+    """CLIP's is in small letters, and marks the ends of words."""
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    alphabet, marks = pre_tokenizers.ByteLevel.alphabet(), ["<unk>", "</s>", "<s>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=WORDS, initial_alphabet=alphabet, special_tokens=marks, end_of_word_suffix="</w>"
+    )
+    tokenizer.train_from_iterator([text.lower() for text in _texts()], trainer)
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "</s>"}
+    _save(tokenizer, path, "CLIPTokenizer", **names)
 
 
 def _gemma_tokenizer(path):
@@ -380,6 +417,7 @@ MAKERS = {
     "causal_lm": language_model,
     "text_encoder": text_encoder,
     "masked_lm": text_encoder,
+    "dual_encoder": dual_encoder,
     "timm_vit": vision_model,
     "timm_cnn": vision_model,
 }

@@ -4,17 +4,20 @@ import inspect
 import math
 import os
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import standins
 import torch
-from transformers import AutoModelForCausalLM, GPT2Config, OPTConfig
+from PIL import Image
+from transformers import AutoModelForCausalLM, BertConfig, BertModel, GPT2Config, OPTConfig
 
 from prh.errors import InputError
-from prh.features import batching, language, summaries
+from prh.features import batching, dual_encoder, language, summaries
 from prh.features.loading import load
 from prh.performance.bits_per_byte import caption_bits_per_byte
-from prh.sources import hub_models
+from prh.sources import hub_models, hub_pairs
+from prh.sources.datasets import paths_of, read_captions
 
 ARCHITECTURES = {
     "BLOOM": "bigscience/bloomz-560m",
@@ -214,6 +217,50 @@ def test_encoders_without_pooler(folder, name):
             alone = model(**tokenizer(caption, return_tensors="pt"), output_hidden_states=True).hidden_states
         for layer, state in zip(found.values(), alone, strict=True):
             torch.testing.assert_close(layer[i], state[0, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_two_towers_in_one_space(tmp_path):
+    """In batches as one by one; captions are cut where the text tower ends, which the feature file says."""
+    standins.dual_encoder(tmp_path, "openai/clip", positions=11)
+    model, tokenizer, processor = dual_encoder.load(tmp_path / "models/openai/clip/main")
+    standins.pairs(tmp_path, count=12)
+    hub_pairs.make_from_parquet(
+        sorted(tmp_path.rglob("*.parquet")), 0, 12, tmp_path / "data", "made up", commit="c"
+    )
+    table = read_captions(tmp_path / "data")
+    paths = paths_of(tmp_path / "data")
+    found = dual_encoder.extract_features(model, tokenizer, processor, table.caption.tolist(), paths, 5)
+    assert {name: tuple(values.shape) for name, values in found.items()} == dict.fromkeys(
+        ("text", "image"), (12, standins.WIDTH)
+    )
+    for i, (caption, path) in enumerate(zip(table.caption, paths, strict=True)):
+        given = processor(images=[Image.open(path).convert("RGB")], return_tensors="pt")
+        ids = tokenizer([caption], truncation=True, max_length=11, return_tensors="pt")
+        with torch.inference_mode():
+            alone = model(**ids, **given)
+        for name, values in (("text", alone.text_embeds), ("image", alone.image_embeds)):
+            unit = torch.nn.functional.normalize(found[name][i], dim=0)
+            torch.testing.assert_close(unit, values[0], rtol=1e-4, atol=1e-5)
+    row = SimpleNamespace(name="clip")
+    machine = SimpleNamespace(device="cpu", weights={"dtype": "float32"})
+    _, facts = dual_encoder.features(
+        row, tmp_path / "models/openai/clip/main", tmp_path / "data", {"batch_images": 5}, machine
+    )
+    long = [len(tokenizer(caption)["input_ids"]) > 11 for caption in table.caption]
+    assert 0 < facts["captions_cut"] == sum(long) < 12
+    assert facts["logit_scale"] == pytest.approx(math.exp(2.6592), rel=1e-3)
+
+
+def test_a_model_without_two_towers_is_no_dual_encoder(tmp_path):
+    standins.dual_encoder(tmp_path, "openai/clip")
+    folder = tmp_path / "models/openai/clip/main"
+    BertModel(
+        BertConfig(vocab_size=512, hidden_size=32, num_hidden_layers=2, num_attention_heads=4)
+    ).save_pretrained(folder)
+    with pytest.raises(
+        InputError, match="a BertModel has no two towers in one space; its type is not dual_encoder"
+    ):
+        dual_encoder.load(folder)
 
 
 def test_summaries_are_greedy_and_of_one_line(folder):

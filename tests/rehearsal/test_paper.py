@@ -161,7 +161,7 @@ def test_figures(finished):
         "colour_geometry",
         "alignment_by_caption_density",
     }
-    assert len(names) == 19
+    assert len(names) == 20
     compared = pd.read_csv(finished.folder / "figures/reproduced_vs_published.csv")
     config = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     asked = compared.metric.isna() | compared.metric.isin(config["alignment"]["metrics"])

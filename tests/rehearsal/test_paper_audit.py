@@ -49,6 +49,7 @@ DATASET = {
 }
 TEXT = "results/corpora/openwebtext.txt"
 DISTANCES = "results/tables/likelihood_distances.csv"
+TOWERS, GAP = "results/features/wit/clip.safetensors", "results/tables/modality_gap.csv"
 SUMMARIES, LEVELS = (f"results/levels/wit/{name}.parquet" for name in ("summaries", "captions"))
 TABLES = [f"results/tables/{name}.csv" for name in ("alignment", "downstream", "performance")]
 FIGURES = {name: f"figures/{name}" for name in ("alignment_vs_downstream", "reproduced_vs_published")}
@@ -176,6 +177,22 @@ def make_likelihoods(root):
     run("tabulate_likelihoods", {"table": DISTANCES}, {"likelihoods": [*paths.values()]}, **facts, **draws)
 
 
+def make_gap(root):
+    """A model of two towers, its features, and the gap."""
+    repo = "openai/clip-vit-base-patch32"
+    standins.dual_encoder(root, repo)
+    row = row_of("clip", repo, modality="both", type="dual_encoder", layers=2, dtype="float32")
+    given, here = {"model": fetch_stand_in(root, row), "dataset": DATA}, {"dataset": "wit", "model": "clip"}
+    how = {"weights": {"dtype": "float32"}, "device": "cpu", "settings": {"batch_images": 4}}
+    run("extract_features", {"features": TOWERS}, given, here, row=row, **how)
+    how = {"dataset": ["wit"], "models": ["clip"], "shifts": [0, 0.5, 1], "k": 5}
+    draws = {"resamples": 50, "confidence": 0.95, "seed": 0}
+    run("measure_gap", {"table": GAP}, {"features": [TOWERS]}, **how, draws=draws)
+    how = {"models": {"clip": {"label": "CLIP"}}, "caption": "stand-ins"}
+    made = {ending: f"figures/modality_gap.{ending}" for ending in ("pdf", "png", "csv")}
+    run("plot_modality_gap", made, {"gap": GAP}, numbers="drawn", **how)
+
+
 def make_comparison():
     """Neighbours, alignment, tables and the two figures of all models."""
     values = torch.randn(2, PAIRS, 8, generator=torch.Generator().manual_seed(0))
@@ -225,6 +242,7 @@ def finished(tmp_path_factory):
             make_language(root, name)
         make_summaries(root)
         make_likelihoods(root)
+        make_gap(root)
         make_comparison()
     return folder
 
@@ -240,7 +258,7 @@ def test_all_of_it_passes(finished):
     found = {f.artifact: f for f in audit.audit(finished, samples=100)}
     assert {f.artifact: f.reason for f in found.values() if f.verdict != "ok"} == {}
     assert not [name for name in found if audit.kind_of(name) == "other"]
-    for path in (SUMMARIES, DISTANCES, f"results/likelihoods/openwebtext/{LLAMA}.safetensors"):
+    for path in (SUMMARIES, DISTANCES, TOWERS, GAP, f"results/likelihoods/openwebtext/{LLAMA}.safetensors"):
         assert "sample" in found[path].passed, found[path].reason
     for name in REPOSITORIES:
         for path in (f"results/features/wit/{name}.safetensors", f"results/captions/wit/{name}.json"):
@@ -259,7 +277,7 @@ def test_the_document_says_what_they_hold(finished):
         web_bible="openwebtext",
         **{"smollm2-135m.": f"{LLAMA}."},
     )
-    assert len(OF_THE_PAPER) == 8
+    assert len(OF_THE_PAPER) == 9
     for title in (title for title in OF_THE_PAPER if not title.endswith(".safetensors")):
         name = title.replace("<dataset>", "wit").replace("<model>", LLAMA)
         if name.endswith(".csv"):
@@ -366,6 +384,12 @@ FORGED = [
     (LEVELS, summary("caption", "one two three four five"), f"its captions are not those of {SUMMARIES}"),
     (DISTANCES, csv("d_logit", lambda v: v[0] + 0.1), "made again"),
     (DISTANCES, csv("ci_low", lambda v: v[0] + 99), "an interval the wrong way round"),
+    (TOWERS, louder, "made again it differs"),
+    (GAP, csv("gap", lambda v: v[0] + 0.01), "made again"),
+    (GAP, csv("image_to_text", lambda v: 1.5), "a share lies outside 0 ... 1"),
+    (GAP, csv("gap_low", lambda v: v[0] + 2), "an interval is the wrong way round"),
+    (GAP, csv("shift", lambda v: 0.25), "holds other models or shifts than the rule asked for"),
+    (GAP, csv("loss", lambda v: -1), "a loss is negative"),
     (BITS, captions("bits_per_byte", 1.0), "is not the mean over captions"),
     (BITS, captions("pooled_bits_per_byte", 1.0), "do not add up to pooled_bits_per_byte"),
     (BITS, captions("bytes", 7), "of 24 captions, 7 bytes"),
@@ -397,6 +421,27 @@ def test_what_is_whole_but_not_true(copy, name, change, reason):
     found = {f.artifact: f for f in audit.audit(copy, samples=100 if "again" in reason else 0)}
     assert "digest" in found[name].passed
     assert reason in found[name].reason
+
+
+def test_likelihoods_without_a_fast_tokenizer(tmp_path):
+    """OpenLLaMA's repositories have a sentencepiece model only."""
+    name = "openlm-research/open_llama_3b"
+    standins.language_model(tmp_path / "hub", name)
+    (tmp_path / "run").mkdir()
+    with contextlib.chdir(tmp_path / "run"):
+        model = fetch_stand_in(tmp_path / "hub", row_of("open_llama_3b", name))
+        assert not Path(model, "tokenizer.json").exists()
+        Path("text.txt").write_text(" ".join(text for text, *_ in standins.captions(PAIRS)))
+        how = {"weights": WEIGHTS, "device": "cpu", "inputs": 40, "labels": 8, "window": 32}
+        here = {"corpus": "text", "model": "open_llama_3b"}
+        run(
+            "measure_likelihoods",
+            {"likelihoods": "made.safetensors"},
+            {"model": model, "text": "text.txt"},
+            here,
+            **how,
+        )
+        assert load_file("made.safetensors")["log_likelihoods"].shape == (40, 8)
 
 
 def test_a_model_that_does_not_fit_into_memory_is_left_out(finished, monkeypatch):

@@ -81,6 +81,7 @@ KINDS = {
         checks_measures.likelihoods_table,
         samples.likelihoods_table,
     ),
+    "gap table": Kind(r"results/tables/modality_gap\.csv", checks_measures.gap_table, samples.gap),
     "windows table": Kind(
         r"results/tables/distance_windows\.csv", checks_measures.windows_table, samples.windows
     ),

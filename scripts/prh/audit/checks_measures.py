@@ -14,7 +14,7 @@ from prh.features.layers import read_features
 from prh.features.tensors import read_tensors
 from prh.provenance import MANIFEST, file_digest
 from prh.sources.caption_levels import distinct_captions, read_levels
-from prh.tables import COLOUR_PLACES, LIKELIHOODS_FORMAT, NULLS, SCORES, read_parts, read_table
+from prh.tables import COLOUR_PLACES, DISTANCE, LIKELIHOODS_FORMAT, NULLS, SCORES, read_parts, read_table
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
 SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of documents
@@ -134,6 +134,19 @@ def alignment(run, artifact):
 
     if params["metric"] == "mutual_knn":
         yield from _triangles(table)
+    if METRICS[params["metric"]].family == "tree":
+        yield from _tree_distances(run.path(artifact))
+
+
+def _tree_distances(path):
+    """The distance column is there, is not negative, and is 0 where one tree serves both layers."""
+    table = pd.read_parquet(path)
+    if DISTANCE not in table:
+        yield f"has no column {DISTANCE}"
+    elif not (table[DISTANCE] >= -ROUNDING).all():
+        yield f"a {DISTANCE} is negative"
+    elif not np.allclose(table[DISTANCE].where(table.score >= 1, 0), 0, atol=1e-6):
+        yield f"a {DISTANCE} is not 0 where the score is 1"
 
 
 def _triangles(table, count=2000):
@@ -204,6 +217,21 @@ def layers_table(run, artifact):
         yield "a mean cosine or a share lies outside what there can be"
     if not table.dimension.between(1 - ROUNDING, table.width + ROUNDING).all():
         yield "an effective dimension lies outside 1 ... width"
+
+
+def gap_table(run, artifact):
+    """Each model at each shift, once, with values that there can be."""
+    table, params = read_table(run.path(artifact)), run.params(artifact)
+    asked = [(model, shift) for model in params["models"] for shift in params["shifts"]]
+    if list(zip(table.model, table["shift"], strict=True)) != asked:
+        yield "holds other models or shifts than the rule asked for"
+    if not table.gap.between(-2 - ROUNDING, 2 + ROUNDING).all() or (table.gap_low > table.gap_high).any():
+        yield "a gap lies outside -2 ... 2, or an interval is the wrong way round"
+    shares = ["image_to_text", "text_to_image", "mutual_knn"]
+    if not ((table[shares] >= 0) & (table[shares] <= 1)).all(axis=None):
+        yield "a share lies outside 0 ... 1"
+    if (table.loss < 0).any():
+        yield "a loss is negative"
 
 
 def windows_table(run, artifact):

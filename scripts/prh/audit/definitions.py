@@ -99,8 +99,8 @@ def score(metric, k, x, y, ids_x=None, ids_y=None, widths=None):
             np.corrcoef(*[clipped(mid_ranks(distances(each)[upper]), low, high) for each in (x, y)])[0, 1]
         )
     if metric == "rtd_lite":
-        a, b = (scaled(np.sqrt(distances(layer))) for layer in (x, y))
-        return float(min(1, tree_weight(np.minimum(a, b)) / ((tree_weight(a) + tree_weight(b)) / 2)))
+        mean, joint = tree_weights(x, y)
+        return float(min(1, joint / mean))
     if metric == "svcca":
         counts = [min(SINGULAR_VECTORS, len(x) - 1, width) for width in widths or (x.shape[1], y.shape[1])]
         left = [
@@ -212,6 +212,12 @@ def clipped(ranks, low, high):
 def scaled(matrix):
     """Distances in units of their 0.9-quantile, over all cells (Barannikov et al. 2022)."""
     return matrix / np.quantile(matrix, 0.9)
+
+
+def tree_weights(x, y):
+    """The mean weight of two layers' spanning trees, and the weight of that of the nearer of both distances: RTD-Lite is their difference."""
+    a, b = (scaled(np.sqrt(distances(layer))) for layer in (x, y))
+    return (tree_weight(a) + tree_weight(b)) / 2, tree_weight(np.minimum(a, b))
 
 
 def tree_weight(matrix):

@@ -15,12 +15,12 @@ import torch
 
 from prh.alignment.catalogue import METRICS
 from prh.alignment.neighbors import read_index
-from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail, unit
+from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail, tree_weights, unit
 from prh.audit.samples_of_models import ITEMS, NotHere
 from prh.features.layers import read_features
 from prh.features.tensors import read_tensors
 from prh.sources.caption_levels import OWN, distinct_captions, items_of, read_levels
-from prh.tables import LIKELIHOODS_FORMAT, MEAN, read_table
+from prh.tables import DISTANCE, LIKELIHOODS_FORMAT, MEAN, read_table
 
 RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
 ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
@@ -81,6 +81,10 @@ def alignment(run, artifact, rng):
         again = [score(name, k, x, y, ids_x, ids_y, widths)]
         if spec.symmetric:
             again.append(score(name, k, y, x, ids_y, ids_x, widths and widths[::-1]))
+        if spec.family == "tree":
+            mean, joint = tree_weights(x, y)
+            what = f"{DISTANCE} of {row.model_x} layer {row.layer_x}, {row.model_y} layer {row.layer_y}"
+            reasons += _differs(what, row.distance, mean - joint, rel_tol=1e-4, abs_tol=1e-4 * mean)
         off = max(abs(value - row.score) for value in again)
         worst = max(worst, off)
         allowed = TIES if name.startswith("trsa") else TOLERANCE[spec.family]
@@ -138,6 +142,31 @@ def layers(run, artifact, rng):
             what = f"{column} of {row.model}, layer {row.layer},"
             reasons += _differs(what, getattr(row, column), value, rel_tol=1e-4, abs_tol=1e-6)
     return reasons, f"{len(chosen)} layers described again"
+
+
+def gap(run, artifact, rng):
+    """One model, at all shifts, from its features: the gap, whose partner is found first, and the cones, by their definitions."""
+    table, reasons = read_table(run.path(artifact)), []
+    model = rng.choice(table.model.unique())
+    (source,) = (s for s in run.inputs(artifact) if s.endswith(f"/{model}.safetensors"))
+    texts, images = (unit(values.double().numpy()) for values in read_features(run.path(source))[0])
+    towards, off = images.mean(axis=0) - texts.mean(axis=0), ~np.eye(len(texts), dtype=bool)
+    for row in table[table.model == model].to_dict("records"):
+        moved = unit(images - row["shift"] * towards / np.linalg.norm(towards))
+        between, cosines = moved.mean(axis=0) - texts.mean(axis=0), moved @ texts.T
+        others = np.where(off, cosines, -2)
+        again = {
+            "gap": np.sign(between @ towards) * np.sqrt((between**2).sum()),
+            "cosine_images": (moved @ moved.T)[off].mean(),
+            "cosine_texts": (texts @ texts.T)[off].mean(),
+            "cosine_unmatched": cosines[off].mean(),
+            "image_to_text": np.mean(np.diag(cosines) > others.max(axis=1)),
+            "text_to_image": np.mean(np.diag(cosines) > others.max(axis=0)),
+        }
+        for column, value in again.items():
+            what = f"{column} of {model} at shift {row['shift']:g}"
+            reasons += _differs(what, row[column], value, rel_tol=1e-6, abs_tol=1e-9)
+    return reasons[:3], f"{model} measured again at all shifts"
 
 
 def likelihoods_table(run, artifact, rng):

@@ -20,6 +20,7 @@ def check(configuration, find, source):
     _check_density(configuration, source)
     _check_colours(configuration, find, source)
     _check_transfer(configuration, source)
+    _check_gap(configuration, source)
     _check_licences(configuration, source)
     _check_published(configuration, find, source)
 
@@ -76,6 +77,12 @@ def _check_names(configuration, source):
         raise InputError(
             f"{source}: key `figures.downstream_vision`: `{vision}` is not among the config's vision models"
         )
+    for name in config["models"]:
+        if configuration.models[name].modality == "both":
+            raise InputError(
+                f"{source}: key `models`: `{name}` has two towers in one space: name it in `modality_gap.models`, or have "
+                "each tower in a row of its own"
+            )
     for modality in ("language", "vision"):
         if not configuration.chosen(modality):
             raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
@@ -211,6 +218,30 @@ def _check_transfer(configuration, source):
         raise InputError(
             f"{where}.k`: {transfer['k']} neighbours need at least {transfer['k'] + 2} images, but data set "
             f"`{transfer['images']}` has {size}{', half of them for alignment' if half else ''}"
+        )
+
+
+def _check_gap(configuration, source):
+    """The gap is between two towers of one space."""
+    gap = configuration.config["modality_gap"]
+    if gap is None:
+        return
+    where = f"{source}: key `modality_gap"
+    _check_models(configuration, gap["models"], where)
+    for name in gap["models"]:
+        row = configuration.models[name]
+        if row.modality != "both":
+            raise InputError(
+                f"{where}.models`: `{name}` is of type {row.type}: one tower, with a space of its own. The gap between two models' own "
+                "spaces is not defined; name models of type dual_encoder"
+            )
+    _check_data(configuration, [gap["data"]], f"{where}.data`")
+    if 0 not in gap["shifts"] or gap["shifts"] != sorted(set(gap["shifts"])):
+        raise InputError(f"{where}.shifts`: {gap['shifts']}: they must rise, and 0 must be among them")
+    size = configuration.datasets[gap["data"] or configuration.config["datasets"][0]].size
+    if size and gap["k"] > size - 2:
+        raise InputError(
+            f"{where}.k`: {gap['k']} neighbours need at least {gap['k'] + 2} pairs, here are {size}"
         )
 
 

@@ -13,6 +13,7 @@ from prh.errors import InputError
 from prh.features.adapters import ADAPTERS
 
 TABLES = ("packages", "datasets", "models", "corpora")
+OF_SINGLE_FIGURES = ("transfer", "caption_density", "colour_geometry", "modality_gap")  # null: not drawn
 RENAMED = {  # keys of earlier versions
     "exchange": "crate",
     "statistics": "intervals",
@@ -49,18 +50,17 @@ class Configuration:
     def asked(self, table):
         """Names asked of a table, by the config's first keys and by single figures; of models, but the small ones of the panel."""
         names = [*self.config[table]]
-        transfer, density, colours = (
-            self.config[key] or {} for key in ("transfer", "caption_density", "colour_geometry")
-        )
+        transfer, density, colours, gap = (self.config[key] or {} for key in OF_SINGLE_FIGURES)
         if table == "models":
             names += [name for name in self.panel if name not in self.small]
-            names += [*colours.get("models", []), density.get("summariser")]
+            names += [*colours.get("models", []), density.get("summariser"), *gap.get("models", [])]
         else:
             names += [
                 transfer.get("images"),
                 *transfer.get("tasks", []),
                 density.get("data"),
                 colours.get("data"),
+                gap.get("data"),
             ]
         return [name for name in dict.fromkeys(names) if name]
 
@@ -145,7 +145,7 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
         tables[name] = read_table(find(path), read_schema(schemas, name), path)
     config["models"] = with_sets_expanded(config["models"], tables["models"], f"{source}: key `models`")
     _leave_out(config)
-    for figure in filter(config.get, ("transfer", "caption_density", "colour_geometry")):
+    for figure in filter(config.get, OF_SINGLE_FIGURES):
         config[figure]["models"] = with_sets_expanded(
             config[figure]["models"],
             tables["models"],

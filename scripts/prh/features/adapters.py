@@ -8,8 +8,8 @@ A kind's module, of this package, has
 
 row: of the model table. settings: the keys of the config's `features` that the kind takes. machine: device, threads,
 gpus, and weights, how those are loaded (dtype, quantisation). The audit makes a sample again by `sample`, one of the ways in
-`prh.audit.samples_of_models`: "captions", "pixels" (for which `load(row, folder)` gives a function from pixels to layers) or
-"blocks". Modules are named here and imported where they are used: a rule's environment holds what its own kind needs, and an
+`prh.audit.samples_of_models`: "captions", "pixels" (for which `load(row, folder)` gives a function from pixels to layers),
+"blocks" or "towers". Modules are named here and imported where they are used: a rule's environment holds what its own kind needs, and an
 edit of one kind runs again what came from it and nothing else.
 """
 
@@ -19,7 +19,7 @@ HUB = "prh.sources.hub_models"  # makes every model ready that has a repository
 
 
 class Adapter(NamedTuple):
-    """A kind of model: what goes in, its module, its environment in envs/, the settings it takes, how it is sampled.
+    """A kind of model: what goes in (language, vision or both), its module, its environment in envs/, the settings it takes, how it is sampled.
 
     packaged: whether its models can come in packages; else from the hub only. on_hub: whether from the hub.
     scored: whether it gives likelihoods of texts, so that it has bits per byte.
@@ -54,6 +54,9 @@ ADAPTERS = {
         "vision", "onnx_cnn", "vision", IMAGES, "pixels", needs=("architecture", "weights", *PIXELS)
     ),
     "small_cnn": Adapter("vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)),
+    "dual_encoder": Adapter(
+        "both", "dual_encoder", "language", IMAGES, "towers", packaged=False, on_hub=True
+    ),
     "timm_vit": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
     "timm_cnn": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
 }

@@ -8,6 +8,7 @@ import pandas as pd
 from prh.report import (
     sentences,
     sentences_beside,
+    sentences_gap,
     sentences_layers,
     sentences_published,
     sentences_vision,
@@ -27,6 +28,7 @@ TOLD = {
     "vision_map": sentences_vision.places,
     "layers_described": sentences_layers.described,
     "alignment_by_distance_window": sentences_layers.windows,
+    "modality_gap": sentences_gap.gap,
     "neighbours_vs_distances": sentences_layers.neighbours,
     "published_alignment": sentences_published.published,
     "published_by_metric": sentences_published.by_metric,

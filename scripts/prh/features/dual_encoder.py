@@ -1,0 +1,80 @@
+"""Models with two towers in one space, as CLIP, by transformers: captions and images in, one vector of that space out for each."""
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+from prh.errors import InputError, about
+from prh.features.batching import in_batches
+from prh.features.layers import LayerCollector
+from prh.sources.datasets import paths_of, read_captions
+from prh.sources.images import read_image
+
+
+def load(folder, device="cpu", dtype="float32"):
+    """Model (evaluation mode), tokenizer and image processor of a folder of transformers' layout; nothing is fetched.
+
+    Raises InputError for an incomplete model, and for one without two towers in one space.
+    """
+    options = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        model, found = AutoModel.from_pretrained(
+            folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True, **options
+        )
+        if found["missing_keys"]:  # transformers would draw them at random
+            raise ValueError(f"its weights lack {min(found['missing_keys'])}")
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        processor = AutoImageProcessor.from_pretrained(folder, backend="pil", **options)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder}: not a complete model ({str(error).splitlines()[0]})") from None
+    if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):
+        raise InputError(
+            f"{folder}: a {type(model).__name__} has no two towers in one space; its type is not dual_encoder"
+        )
+    return model.eval().to(device), tokenizer, processor
+
+
+def extract_features(model, tokenizer, processor, captions, paths, batch_size):
+    """{"text": (n, d), "image": (n, d)} float32: what both towers make of each pair, in the shared space, before any scaling.
+
+    Captions are cut where the text tower's positions end, as the model's own tokenizer does. A batch that does not fit is halved.
+    """
+    texts, images = LayerCollector(len(captions)), LayerCollector(len(paths))
+
+    def read(places):
+        with torch.inference_mode():
+            found = model.get_text_features(**tokens(model, tokenizer, [captions[i] for i in places]))
+        texts.add(places, {"text": found.pooler_output})
+
+    def see(places):
+        pixels = processor(images=[read_image(paths[i]) for i in places], return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            found = model.get_image_features(pixel_values=pixels.to(model.device, model.dtype))
+        images.add(places, {"image": found.pooler_output})
+
+    in_batches(list(range(len(captions))), batch_size, read)
+    in_batches(list(range(len(paths))), batch_size, see)
+    return texts.finished() | images.finished()
+
+
+def tokens(model, tokenizer, captions):
+    """What the text tower takes: captions padded, and cut, to all of its positions, as these models are trained."""
+    how = {"padding": "max_length", "truncation": True, "max_length": positions(model)}
+    return tokenizer(captions, **how, return_tensors="pt").to(model.device)
+
+
+def positions(model):
+    """Tokens that the text tower takes at most."""
+    return model.config.text_config.max_position_embeddings
+
+
+def features(row, folder, dataset, settings, machine):
+    """Both towers' vectors by name, and what the feature file says of them; see `adapters`."""
+    model, tokenizer, processor = load(folder, machine.device, **machine.weights)
+    captions, paths = read_captions(dataset).caption.tolist(), paths_of(dataset)
+    cut = sum(len(ids) > positions(model) for ids in tokenizer(captions, verbose=False)["input_ids"])
+    with about(folder):
+        layers = extract_features(model, tokenizer, processor, captions, paths, settings["batch_images"])
+    scale = float(model.logit_scale.detach().exp())
+    facts = {"pooling": "projections into the shared space", "logit_scale": scale, "captions_cut": cut}
+    return layers, facts | machine.weights
