@@ -8,7 +8,7 @@ BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
 from prh.configuration import loading
-from prh.configuration.tables import packages_of, revision_of
+from prh.configuration.tables import content_of, packages_of, revision_of
 from prh.alignment.catalogue import METRICS, parse_metric
 from prh.errors import InputError, check_writable
 from prh.features import panel
@@ -98,7 +98,7 @@ ROWS = {
 # Columns of the model table that say what a job needs and not what it computes: a change of theirs re-runs nothing.
 # pooling is among a model's settings.
 NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling")
-# Columns for rows of the hub: left out of other rows, whose results are then what they were without them.
+# Columns for rows of the hub, or of a model by a path: left out of other rows, whose results are then what they were without them.
 FOR_THE_HUB = (
     *("repo", "mirror", "caption_index", "columns", "files"),
     *("dtype", "quantisation", "tokens", "tokenizer"),
@@ -115,9 +115,10 @@ def row(table):
 
     def facts(wildcards):
         found = row_of(table, wildcards)
-        unused = NEEDS if found.repo else NEEDS + FOR_THE_HUB
+        own = table == "models" and found.path
+        unused = NEEDS if found.repo or own else NEEDS + FOR_THE_HUB + ("path",) * (table == "models")
         columns = {column: value for column, value in vars(found).items() if column not in unused}
-        return {**columns, "revision": revision_of(found, SETUP.packages)}
+        return {**columns, "revision": content_of(own) if own else revision_of(found, SETUP.packages)}
 
     return facts
 

@@ -25,7 +25,7 @@ def bytes_of_package(wildcards):
 def bytes_of_weights(wildcards):
     """Size of a model's weights on the hub."""
     model = SETUP.models[wildcards.model]
-    return parameters(model) * (2 if model.dtype in ("bfloat16", "float16") else 4)
+    return SETUP.size(model.name).parameters * (2 if model.dtype in ("bfloat16", "float16") else 4)
 
 
 def bytes_of_pairs(_wildcards):
@@ -33,19 +33,14 @@ def bytes_of_pairs(_wildcards):
     return 3e8
 
 
-def parameters(model):
-    """Parameters of a model; where the table has none, as many as a transformer of its layers and width."""
-    return model.parameters or 12 * model.layers * model.width**2
-
-
 def make_ready(wildcards):
     """A model's weights are written anew."""
-    return parameters(SETUP.models[wildcards.model]) / READY
+    return SETUP.size(wildcards.model).parameters / READY
 
 
 def run_model(wildcards, tokens):
     """A model is loaded, and each token is multiplied with each parameter."""
-    size = parameters(SETUP.models[wildcards.model])
+    size = SETUP.size(wildcards.model).parameters
     return size / LOAD + size * tokens / MULTIPLY
 
 
@@ -93,7 +88,7 @@ def all_with_all(wildcards, models):
 def compare(wildcards, pairs, ks, times):
     """The layers of a tile's pairs of models are compared, for each k, so many times; of features, kernels are made before."""
     n, neighbors = items(wildcards.dataset), METRICS[wildcards.metric].family == "neighbors"
-    layers = sum(SETUP.models[x].layers * SETUP.models[y].layers for x, y in pairs)
+    layers = sum(SETUP.size(x).layers * SETUP.size(y).layers for x, y in pairs)
     values = sum(2 * n * (min(4 * k, n) if neighbors else n) for k in ks)
     kernels = 0 if neighbors else len(ks) * all_with_all(wildcards, tile_models(wildcards))
     return kernels + values * layers * times / MULTIPLY
@@ -112,7 +107,7 @@ def calibrate(wildcards):
 
 def probe(wildcards):
     """An eigendecomposition per model and part, of the items or the features."""
-    sides = [min(items(wildcards.dataset), SETUP.models[name].width) for name in PANEL]
+    sides = [min(items(wildcards.dataset), SETUP.size(name).width) for name in PANEL]
     return TRANSFER["folds"] * sum(5 * side**3 for side in sides) / MULTIPLY
 
 
@@ -126,7 +121,7 @@ WORK = {
     "fetch_dataset": lambda wildcards: 0.006 * items(wildcards.dataset),
     "describe_layers": lambda _wildcards: 0.4 * len(OF_LAYERS),
     "measure_windows": lambda _wildcards: 4 * len(LAYER_PAIRS) * len(DATASETS),
-    **{f"fetch_{maker}_model": make_ready for maker in MAKERS},
+    **{f"fetch_{maker}_model": make_ready for maker in [*MAKERS, "local"]},
     **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
     "fetch_small_models": lambda _wildcards: len(SMALL),
     "extract_small_features": lambda wildcards: 0.0025 * len(SMALL) * items(wildcards.dataset),

@@ -56,7 +56,7 @@ rule tabulate_likelihoods:
         **CONFIG["intervals"],
         models=RELATIVES,
         pairs=SIBLINGS,
-        widths={name: SETUP.models[name].width for name in RELATIVES},
+        widths={name: SETUP.size(name).width for name in RELATIVES},
         seed=CONFIG["seed"],
         code=code("tabulate_likelihoods"),
     message:

@@ -20,7 +20,7 @@ def memory_of_model(wildcards, attempt):
     model = SETUP.models[wildcards.model]
     if model.memory_gb:
         return int(model.memory_gb * 1000) * 2 ** (attempt - 1)
-    return megabytes(12 * model.parameters, attempt)
+    return megabytes(12 * SETUP.size(wildcards.model).parameters, attempt)
 
 
 def minutes_of_model(wildcards, attempt):
@@ -50,7 +50,7 @@ def memory_of_features(wildcards, attempt):
 def memory_of_tile(wildcards, attempt):
     """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.alignment.knn_graph."""
     n, models = items(wildcards.dataset), tile_models(wildcards)
-    layers = sum(SETUP.models[name].layers for name in models)
+    layers = sum(SETUP.size(name).layers for name in models)
     if METRICS[wildcards.metric].family == "neighbors":
         return megabytes(min(n * n, n * K_MAX * layers) * layers, attempt)
     return megabytes(bytes_of_features(wildcards.dataset, models) + 4 * n * n * layers, attempt)
@@ -58,7 +58,7 @@ def memory_of_tile(wildcards, attempt):
 
 def bytes_of_features(dataset, models):
     """Size of the features of these models, in float32."""
-    return 4 * items(dataset) * sum(SETUP.models[name].layers * SETUP.models[name].width for name in models)
+    return 4 * items(dataset) * sum(size.layers * size.width for size in map(SETUP.size, models))
 
 
 def items(dataset):

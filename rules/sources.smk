@@ -79,10 +79,10 @@ for hub, kind in ((False, "corpus"), (True, "hub_corpus")):
             "../scripts/fetch_corpus.py"
 
 
-# Models out of packages are made ready in the environment of their adapter, those of the hub in one for all.
+# Models out of packages are made ready in the environment of their adapter, those of the hub and of paths in one for all.
 MAKERS = {facts.environment: facts.environment for facts in ADAPTERS.values() if facts.packaged}
 
-for maker, environment in {**MAKERS, "hub": "language"}.items():
+for maker, environment in {**MAKERS, "hub": "language", "local": "language"}.items():
 
     rule:
         """Make a model ready: its configuration or code, and weights as safetensors or ONNX, checked to load."""

@@ -18,6 +18,7 @@ MANIFEST = "manifest.json"
 RECORDS = Path("results/records")
 RECORD_FORMAT = "prh-record 2"
 LIBRARY = Path(__file__).parent
+SEEN = Path(".snakemake/prh_digests.json")  # digests of files from outside, by path, size and time
 WORKFLOW = "workflow:"  # before the name of an input that is a part of the workflow, as the notebook is
 
 
@@ -46,6 +47,28 @@ def tree_files(folder):
     folder = Path(folder)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ".snakemake_timestamp")
     return [p.relative_to(folder).as_posix() for p in files]
+
+
+def outside_digest(folder, names):
+    """SHA-256 of files from outside the run, over their content, as 16 digits of hexadecimal text.
+
+    A file whose size and time are those of the last time is not read again; what was found stands in `SEEN`.
+    """
+    try:
+        seen = json.loads(SEEN.read_text())
+    except (OSError, ValueError):
+        seen = {}
+    found = {}
+    for path in (Path(folder).resolve() / name for name in names):
+        state = path.stat()
+        key = f"{path} {state.st_size} {state.st_mtime_ns}"
+        found[path.name] = seen.get(key) or file_digest(path)
+        seen[key] = found[path.name]
+    text = json_text(seen)
+    if not SEEN.is_file() or SEEN.read_text() != text:
+        write_texts(SEEN.parent, {SEEN.name: text})
+    lines = [f"{sha}  {name}\n" for name, sha in sorted(found.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
 
 def json_text(value):

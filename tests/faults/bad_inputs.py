@@ -172,6 +172,59 @@ def bad_tables():
     yield Row("table-models-not-utf8", [config(tables__models="models.tsv"), put("models.tsv", b"name\tlabel\n\xff\xfe")], dry_run, ("Configuration error. models.tsv: not UTF-8 (byte 11); save it as UTF-8",))
 
 
+# Models by a path.
+
+
+def own_model(path="models/own", type="causal_lm", **cells):
+    """A model table with one row more, and a configuration that asks for it."""
+    row = {"name": "own", "type": type, "path": path, **cells}
+
+    def edit(text):
+        columns = text.splitlines()[0].split("\t")
+        columns += [column for column in row if column not in columns]
+        lines = ["\t".join(columns), *text.splitlines()[1:], "\t".join(row.get(c, "") for c in columns)]
+        return "\n".join(lines) + "\n"
+
+    return table("models", edit, models=["own", "minilm-l6", "mobilenet-v2"], figures__layer_pairs=[])
+
+
+def headed(shapes):
+    """A safetensors file of which only the head counts."""
+    size = 4 * sum(a * b for a, b in shapes.values())
+    facts = {k: {"dtype": "F32", "shape": list(s), "data_offsets": [0, size]} for k, s in shapes.items()}
+    text = json.dumps(facts).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(size)
+
+
+def own_models():
+    # fmt: off
+    where, config_json = "row `own`: key `path`: `models/own`", put("models/own/config.json", '{"model_type": "llama"}')
+    weights = put("models/own/model.safetensors", headed({"a": (2, 3)}))
+    timm = put("models/own/config.json", '{"architecture": "vit_tiny_patch16_224"}')
+    for name, steps, row, says in [
+        ("missing", [], {}, f"{where} is not there, seen from "),
+        ("no-weights", [config_json], {}, f"{where} has no weights: a model.safetensors"),
+        ("pickles-only", [config_json, put("models/own/model.pt", b"x")], {}, f"{where} has pickled weights only (model.pt), which may hold code"),
+        ("no-config", [weights], {}, f"{where} has no config.json; write the model by save_pretrained"),
+        ("config-not-json", [weights, put("models/own/config.json", "{")], {}, f"{where}: config.json cannot be read ("),
+        ("config-of-nothing", [weights, put("models/own/config.json", "{}")], {}, f"{where}: config.json has no `model_type`"),
+        ("weights-damaged", [config_json, put("models/own/model.safetensors", b"abc")], {}, "row `own`: key `path`: `models/own/model.safetensors` cannot be read as safetensors"),
+        ("two-ggufs", [put("models/own/a.gguf", b"x"), put("models/own/b.gguf", b"x")], {}, f"{where} has 2 GGUF files; name one of them: a.gguf, b.gguf"),
+        ("another-file", [put("models/own", b"x")], {}, f"{where} is neither a folder nor a .gguf file"),
+        ("layout-of-timm", [weights, timm], {}, f"{where} is of the layout timm, the type `causal_lm` takes transformers or gguf"),
+        ("layout-of-transformers", [weights, config_json], {"type": "timm_vit"}, f"{where} is of the layout transformers, the type `timm_vit` takes timm"),
+        ("type-out-of-packages", [weights, config_json], {"type": "onnx_vit", "parameters": "1", "layers": "1", "width": "1"}, "models of type `onnx_vit` cannot come from the hub, nor by a path"),
+        ("random", [weights, config_json], {"init": "random"}, "key `init`: 'pretrained' was expected"),
+        ("and-repo", [weights, config_json], {"repo": "org/name", "parameters": "1"}, "row `own`: has `path` and `repo`; exactly one of packages, path, repo"),
+        ("nowhere", [], {"path": "", "parameters": "1", "layers": "1", "width": "1"}, "row `own`: has none of them; exactly one of packages, path, repo"),
+        ("repo-that-is-a-folder", [weights, config_json], {"path": "", "repo": "models/own", "parameters": "1"}, "row `own`: key `repo`: `models/own` is a folder here; name it in the column `path`"),
+        ("repo-that-is-no-name", [], {"path": "", "repo": "./models/own", "parameters": "1"}, "`./models/own` is no ORGANISATION/NAME of the hub, and no folder here"),
+        ("pooling-of-images", [weights, config_json], {"pooling": "map"}, "key `pooling`: `map`: the type `causal_lm` takes mean, last, first"),
+        ("pooling-of-texts", [weights, config_json], {"type": "vision", "pooling": "last"}, "key `pooling`: `last`: the type `vision` takes cls, mean, map"),
+    ]:
+        yield Row(f"own-{name}", [*steps, own_model(**row)], dry_run, ("Configuration error. models.tsv", says))
+
+
 # Data sets out of a local folder.
 
 PICTURES = Job(

@@ -20,6 +20,7 @@ TABLE = [
     for rows in (
         bad_inputs.configurations,
         bad_inputs.bad_tables,
+        bad_inputs.own_models,
         bad_inputs.folders,
         bad_inputs.layouts,
         bad_inputs.small_models,

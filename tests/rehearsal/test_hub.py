@@ -17,6 +17,7 @@ FETCH = """
 import json, sys
 sys.path.insert(0, {scripts!r})
 from prh.sources import hub
+from prh.sources.model_files import model_files
 from prh.errors import InputError
 try:
     found = hub.{call}
@@ -45,7 +46,7 @@ def served(tmp_path):
     hub = Hub(tmp_path / "hub")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
 
-    def run(call="fetch('org/model', 'main', hub.model_files, pause=0.01)", **variables):
+    def run(call="fetch('org/model', 'main', model_files, pause=0.01)", **variables):
         environment = {**clean, **hub.environment(tmp_path / "home", **variables)}
         code = FETCH.format(scripts=str(ROOT / "scripts"), call=call)
         done = subprocess.run(
@@ -110,7 +111,7 @@ def test_a_cut_off_body_goes_on_where_it_ended(served):
 
 def test_damage_that_does_not_pass_is_refused(served):
     served.hub.faults.append(Fault("corrupt", "store", times=99))
-    done = served.fetch("fetch('org/model', 'main', hub.model_files, attempts=2, pause=0.01)")
+    done = served.fetch("fetch('org/model', 'main', model_files, attempts=2, pause=0.01)")
     assert not done.ok
     assert "the checksum of model.safetensors is not the hub's" in done.said
     assert not [path for path in served.home.rglob("model.safetensors") if path.exists()]
@@ -118,7 +119,7 @@ def test_damage_that_does_not_pass_is_refused(served):
 
 def test_a_hub_that_is_gone_half_way_leaves_nothing_that_passes_for_whole(served):
     served.hub.faults.append(Fault("drop", "store", times=999))
-    done = served.fetch("fetch('org/model', 'main', hub.model_files, attempts=2, pause=0.01)")
+    done = served.fetch("fetch('org/model', 'main', model_files, attempts=2, pause=0.01)")
     assert not done.ok
     assert "could not be fetched" in done.said
     served.hub.faults.clear()
@@ -137,7 +138,7 @@ def test_offline_takes_what_was_fetched(served):
 
 
 def test_a_gated_model_says_where_its_licence_is(served):
-    call = "fetch('org/gated', 'main', hub.model_files, what='model table, row `g`')"
+    call = "fetch('org/gated', 'main', model_files, what='model table, row `g`')"
     done = served.fetch(call)
     assert not done.ok
     assert done.said.startswith("model table, row `g`: org/gated is gated: accept its licence at ")
@@ -150,7 +151,7 @@ def test_a_gated_model_says_where_its_licence_is(served):
     [
         ("fetch('org/none', 'main')", "no such repository, or a private one"),
         ("fetch('org/model', 'v9')", "org/model has no revision `v9`; correct the column `revision`"),
-        ("fetch('org/pairs', 'main', hub.model_files, 'dataset')", "no model.safetensors"),
+        ("fetch('org/pairs', 'main', model_files, 'dataset')", "no model.safetensors"),
     ],
 )
 def test_what_is_not_there(served, call, message):

@@ -111,9 +111,9 @@ def test_a_hub_row_is_pinned_by_its_revision(paper):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("repo", "llama", "key `repo`"),
+        ("repo", "a/b/c", "key `repo`: `a/b/c` is no ORGANISATION/NAME of the hub, and no folder here"),
         ("type", "onnx_vit", "key `type`"),
-        ("packages", "p", "key `packages`"),
+        ("packages", "p", "has `packages` and `repo`; exactly one of packages, path, repo"),
     ],
 )
 def test_bad_hub_rows(tmp_path, paper, column, value, message):

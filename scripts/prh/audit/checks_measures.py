@@ -53,9 +53,10 @@ def level_features(run, artifact):
 
 
 def _layers(layers, names, row, count):
-    """Layers and width of the model's row; a finite float32 row for each of so many items, not all zeros."""
-    if len(layers) != row["layers"] or layers[-1].shape[1] != row["width"]:
-        yield f"{len(layers)} layers, the last of width {layers[-1].shape[1]}; the model has {row['layers']}, {row['width']}"
+    """Layers and width of the model's row, where it says them; a finite float32 row for each of so many items, not all zeros."""
+    for column, found in (("layers", len(layers)), ("width", layers[-1].shape[1])):
+        if row[column] not in (None, found):
+            yield f"{column} is {found}; the model's row says {row[column]}"
     for name, values in zip(names, layers, strict=True):
         if values.dtype != torch.float32 or values.ndim != 2:
             yield f"layer {name} is {tuple(values.shape)} {values.dtype}, not (n, d) float32"

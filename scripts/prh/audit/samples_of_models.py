@@ -180,14 +180,72 @@ def _of_blocks(params, row, inputs, table):
     return [np.stack(layer) for layer in zip(*rows, strict=True)]
 
 
+def _of_states(params, row, inputs, table):
+    """One image at a time, made ready by what preprocessor_config.json says, hidden states pooled token by token: per layer (images, d)."""
+    from transformers import AutoModel
+
+    _check_room(inputs["model"])
+    dtype = getattr(torch, params["weights"].get("dtype", "float32"))
+    model = AutoModel.from_pretrained(inputs["model"], dtype=dtype, local_files_only=True).eval()
+    model, rows = getattr(model, "vision_model", model), []
+    shapes = {name.rpartition(".")[2]: value.shape for name, value in model.named_parameters()}
+    has_class = "cls_token" in shapes or "class_embedding" in shapes
+    first = has_class + ("distillation_token" in shapes) + shapes.get("register_tokens", (0, 0))[-2]
+    how = params["settings"].get("pooling") or ("cls" if has_class else "mean")
+    if hasattr(model.config, "mask_ratio"):
+        model.config.mask_ratio = 0.0
+    for path in (inputs["dataset"] / image for image in table.image):
+        pixels = torch.from_numpy(_processed(path, inputs["model"] / "preprocessor_config.json", row))
+        with torch.inference_mode():
+            states = model(pixel_values=pixels[None].to(dtype), output_hidden_states=True).hidden_states
+            if how == "map":
+                states = [model.head(model.post_layernorm(state))[:, None] for state in states]
+        found = []
+        for values in (state[0].double().numpy() for state in states[1 if how == "cls" else 0 :]):
+            if values.ndim == 3:
+                found.append(values.reshape(len(values), -1).mean(axis=1))
+            else:
+                found.append(values[0] if how in ("cls", "map") else values[first:].mean(axis=0))
+        rows.append(found)
+    return [np.stack(layer) for layer in zip(*rows, strict=True)]
+
+
+def _processed(path, config, row):
+    """An image as a model's preprocessor_config.json asks for it, (3, height, width) float32; without one, as its row does."""
+    if not config.is_file():
+        return _pixels(path, row.image_size, row.image_size, row.interpolation, row.mean, row.std)
+    said = json.loads(config.read_text(encoding="utf-8"))
+    size, crop, part = said.get("size") or {}, said.get("crop_size"), said.get("crop_pct")
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+    if said.get("do_resize", True):
+        if "shortest_edge" in size and not (part and size["shortest_edge"] >= 384):
+            side = int(size["shortest_edge"] / (part or 1))
+            short, long = sorted(image.size)
+            long = int(side * long / short)
+            to = (side, long) if image.width <= image.height else (long, side)
+            crop = {"height": size["shortest_edge"], "width": size["shortest_edge"]} if part else crop
+        elif "shortest_edge" in size:  # ConvNeXt's: not cut
+            to = (size["shortest_edge"],) * 2
+        elif "height" in size:
+            to = (size["width"], size["height"])
+        else:
+            raise NotHere("not made again: the image processor's size is of another form")
+        image = image.resize(to, said["resample"])
+    if part or said.get("do_center_crop"):
+        crop = crop or {"height": image.height, "width": image.width}
+        left, top = (image.width - crop["width"]) // 2, (image.height - crop["height"]) // 2
+        image = image.crop((left, top, left + crop["width"], top + crop["height"]))
+    values = np.asarray(image, dtype=float)
+    values = values * said.get("rescale_factor", 1 / 255) if said.get("do_rescale", True) else values
+    if said.get("do_normalize", True):
+        values = (values - said["image_mean"]) / said["image_std"]
+    return np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32)
+
+
 def _of_towers(params, row, inputs, table):
     """One caption, and one image by its own preprocessing, at a time through both towers: texts, images (items, d)."""
     model, tokenizer, _ = import_module(module_of(row)).load(inputs["model"], **params["weights"])
-    facts = json.loads((inputs["model"] / "preprocessor_config.json").read_text(encoding="utf-8"))
-    size, cut = facts["size"], facts.get("crop_size")
-    if "shortest_edge" not in size or not cut:
-        raise NotHere("not made again: images that are not cut out of the middle")
-    how = RESAMPLING[facts["resample"]], facts["image_mean"], facts["image_std"]
     texts, images = [], []
     for pair in table.itertuples():
         tokens = tokenizer(
@@ -196,9 +254,7 @@ def _of_towers(params, row, inputs, table):
         length = model.config.text_config.max_position_embeddings
         ids = tokens["input_ids"] + [tokenizer.pad_token_id] * (length - len(tokens["input_ids"]))
         mask = tokens["attention_mask"] + [0] * (length - len(tokens["attention_mask"]))
-        pixels = _pixels(
-            inputs["dataset"] / pair.image, size["shortest_edge"], cut["height"], *how, as_timm=True
-        )
+        pixels = _processed(inputs["dataset"] / pair.image, inputs["model"] / "preprocessor_config.json", row)
         with torch.inference_mode():
             text = model.get_text_features(torch.tensor([ids]), attention_mask=torch.tensor([mask]))
             image = model.get_image_features(torch.from_numpy(pixels)[None].to(model.dtype))
@@ -208,8 +264,13 @@ def _of_towers(params, row, inputs, table):
 
 
 # By the word that an adapter has for it.
-WAYS = {"captions": _of_captions, "pixels": _of_pixels, "blocks": _of_blocks, "towers": _of_towers}
-RESAMPLING = {value.value: value.name for value in Image.Resampling}
+WAYS = {
+    "captions": _of_captions,
+    "pixels": _of_pixels,
+    "blocks": _of_blocks,
+    "states": _of_states,
+    "towers": _of_towers,
+}
 
 
 def _pixels(path, resized, size, interpolation, mean, std, as_timm=False):

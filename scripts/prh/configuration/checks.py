@@ -1,20 +1,25 @@
 """What keys and tables must be to each other, which no schema can say."""
 
+import re
 from pathlib import Path
 
 from prh.alignment.catalogue import check_metric, parse_metric
-from prh.configuration.tables import packages_of
-from prh.errors import InputError
-from prh.features.adapters import ADAPTERS
+from prh.configuration.tables import files_of, packages_of, size_by_path
+from prh.errors import InputError, about
+from prh.features.adapters import ADAPTERS, TRAINED
 from prh.sources.registry import DATASETS
 
 FEWEST_IN_PANEL = 4
+REPOSITORY = re.compile(r"[^/ @.~][^/ @]*(/[^/ @]+)?")
+ORIGINS = ("packages", "path", "repo")  # of a model: a row has one of them
 
 
 def check(configuration, find, source):
     """Raise `InputError` with the first thing that does not go together."""
     _check_kinds(configuration)
     _check_names(configuration, source)
+    _check_paths(configuration)
+    _check_widths(configuration)
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
     _check_density(configuration, source)
@@ -40,12 +45,67 @@ def _check_kinds(configuration):
             raise InputError(
                 f"{where} `type`: `{row.type}` is not one of {known}, which are for {row.modality}"
             )
-        if not (adapter.on_hub if row.repo else adapter.packaged):
-            place = "the hub" if row.repo else "packages"
+        _check_origin(row, f"{tables['models']}, row `{row.name}`")
+        elsewhere = row.repo or row.path
+        if not (adapter.on_hub if elsewhere else adapter.packaged):
+            place = "the hub, nor by a path" if elsewhere else "packages"
             raise InputError(f"{where} `type`: models of type `{row.type}` cannot come from {place}")
+        if row.pooling and row.pooling not in adapter.pooling:
+            known = f"takes {', '.join(adapter.pooling)}" if adapter.pooling else "takes none"
+            raise InputError(f"{where} `pooling`: `{row.pooling}`: the type `{row.type}` {known}")
         missing = [column for column in adapter.needs if not getattr(row, column)]
         if missing:
             raise InputError(f"{where} `{missing[0]}` is missing; models of type `{row.type}` need it")
+
+
+def _check_origin(row, where):
+    """A model comes from one place, and a folder that is here is no repository."""
+    given = [column for column in ORIGINS if getattr(row, column)]
+    if row.type not in TRAINED and len(given) != 1:
+        has = " and ".join(f"`{column}`" for column in given) or "none of them"
+        raise InputError(
+            f"{where}: has {has}; exactly one of {', '.join(ORIGINS)} says where a model comes from"
+        )
+    if row.repo and Path(row.repo).expanduser().is_dir():
+        raise InputError(
+            f"{where}: key `repo`: `{row.repo}` is a folder here; name it in the column `path`, which never asks the hub"
+        )
+    if row.repo and not REPOSITORY.fullmatch(row.repo):
+        raise InputError(
+            f"{where}: key `repo`: `{row.repo}` is no ORGANISATION/NAME of the hub, and no folder here; correct it"
+        )
+
+
+def _check_paths(configuration):
+    """The models that are asked for by a path are there, with weights of a layout that their type takes."""
+    for name in dict.fromkeys([*configuration.asked("models"), *configuration.small]):
+        row = configuration.models[name]
+        if not row.path:
+            continue
+        where = f"{configuration.config['tables']['models']}, row `{name}`"
+        with about(f"{where}: key `path`"):
+            files = files_of(row.path)
+            takes = ADAPTERS[row.type].layouts
+            if files.layout not in takes:
+                raise InputError(
+                    f"`{row.path}` is of the layout {files.layout}, the type `{row.type}` takes {' or '.join(takes)}; correct the type"
+                )
+            configuration.size(name)  # its weights can be opened
+
+
+def _check_widths(configuration):
+    """Distances of language models of one family take their exact width, which no job reads again."""
+    if not configuration.config["performance"]["likelihoods"]:
+        return
+    rows = [configuration.models[name] for name in configuration.scored()]
+    families = [row.family for row in rows]
+    for row in rows:
+        read = row.path and size_by_path(row.path, row.modality).width
+        if families.count(row.family) > 1 and not (row.width or read):
+            raise InputError(
+                f"{configuration.config['tables']['models']}, row `{row.name}`: key `width` is missing; another model is of its "
+                "family, and distances between them need it"
+            )
 
 
 def _check_names(configuration, source):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from prh.alignment.catalogue import parse_metric
 from prh.configuration.checks import check
 from prh.configuration.schema import as_yaml, read_schema, validate, with_defaults
-from prh.configuration.tables import packages_of, read_table, with_sets_expanded
+from prh.configuration.tables import look_again, packages_of, read_table, size_by_path, with_sets_expanded
 from prh.errors import InputError
 from prh.features.adapters import ADAPTERS
+from prh.sources.model_files import Size
 
 TABLES = ("packages", "datasets", "models", "corpora")
 OF_SINGLE_FIGURES = ("transfer", "caption_density", "colour_geometry", "modality_gap")  # null: not drawn
@@ -20,6 +21,7 @@ RENAMED = {  # keys of earlier versions
     "features.language_batch": "features.batch_tokens",
     "features.vision_batch": "features.batch_images",
 }
+USUAL_SIZE = Size(parameters=10**9, layers=25, width=1024)  # taken where neither row nor files say it
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Configuration:
     @property
     def small(self):
         """Those of the panel that come in packages and are in no other figure: one job makes them all ready, another runs them."""
-        return [n for n in self.panel if n not in self.config["models"] and not self.models[n].repo]
+        return [
+            n for n in self.panel if n not in self.config["models"] and not _from_elsewhere(self.models[n])
+        ]
 
     def asked(self, table):
         """Names asked of a table, by the config's first keys and by single figures; of models, but the small ones of the panel."""
@@ -79,12 +83,20 @@ class Configuration:
         return [name for name in names if bool(getattr(self, table)[name].repo) is hub]
 
     def made_by(self, maker):
-        """Names of the chosen models that the hub, or an environment out of packages, makes ready."""
-        return [
-            name
-            for name in self.from_hub("models", maker == "hub")
-            if maker == "hub" or name in self.run_in(maker)
-        ]
+        """Names of the chosen models that come from the hub ("hub"), by a path ("local"), or out of packages in an environment."""
+        origin = {"hub": "repo", "local": "path"}.get(maker)
+        if origin:
+            return [name for name in self.asked("models") if getattr(self.models[name], origin)]
+        return [name for name in self.run_in(maker) if not _from_elsewhere(self.models[name])]
+
+    def size(self, model):
+        """A model's `Size` for what jobs ask for: its row's, or what its files say, or the usual one; not to be relied upon."""
+        row = self.models[model]
+        said = size_by_path(row.path, row.modality) if row.path else Size()
+        layers = row.layers or said.layers or USUAL_SIZE.layers
+        width = row.width or said.width or USUAL_SIZE.width
+        usual = 12 * layers * width**2 if row.layers and row.width else USUAL_SIZE.parameters
+        return Size(row.parameters or said.parameters or usual, layers, width)
 
     def needed_by(self):
         """Per package, the chosen data sets, models and text that come out of it."""
@@ -99,7 +111,7 @@ class Configuration:
         """The keys of the config's `features` that a model's adapter takes, and what its row says instead."""
         row = self.models[model]
         found = {key: self.config["features"][key] for key in ADAPTERS[row.type].settings}
-        return found | ({"pooling": row.pooling} if row.pooling and "pooling" in found else {})
+        return found | ({"pooling": row.pooling} if row.pooling else {})
 
     def weights(self, model):
         """How a model's weights are loaded, where its row says so: type, quantisation."""
@@ -139,10 +151,13 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
             raise InputError(f"{source}: key `{old}` is called `{new}` now; rename it")
     config = with_defaults(read_schema(schemas, "config"), config)
     validate(read_schema(schemas, "config"), config, source)
+    look_again()
     tables = {}
     for name in TABLES:
         path = config["tables"][name]
         tables[name] = read_table(find(path), read_schema(schemas, name), path)
+    for row in tables["models"].values():
+        _complete(row)
     config["models"] = with_sets_expanded(config["models"], tables["models"], f"{source}: key `models`")
     _leave_out(config)
     for figure in filter(config.get, OF_SINGLE_FIGURES):
@@ -155,6 +170,19 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     configuration = Configuration(config=config, **tables)
     check(configuration, find, source)
     return configuration
+
+
+def _from_elsewhere(row):
+    """Whether a model comes by a path or from the hub."""
+    return bool(row.repo or row.path)
+
+
+def _complete(row):
+    """What a model's row leaves out and follows from the rest of it: label, family, modality."""
+    row.label = row.label or row.name
+    row.family = row.family or row.label
+    if row.type in ADAPTERS:
+        row.modality = row.modality or ADAPTERS[row.type].modality
 
 
 def _leave_out(config):

@@ -2,11 +2,17 @@
 
 import csv
 import fnmatch
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 from prh.configuration.schema import typed, validate, with_defaults
 from prh.errors import InputError
+from prh.provenance import outside_digest
+from prh.sources.model_files import local_files, size_of
+
+# What lies outside is looked at once for each configuration: its jobs are all of what it found.
+files_of = cache(local_files)
 
 
 def read_table(path, schema, source=None):
@@ -61,6 +67,25 @@ def revision_of(row, packages, source="config"):
     if row.repo:
         return row.revision or "main"
     return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
+
+
+@cache
+def size_by_path(path, modality):
+    """What the files of a model that comes by a path say of its size."""
+    return size_of(files_of(path), modality)
+
+
+def look_again():
+    """Forget what was found outside."""
+    for function in (files_of, size_by_path, content_of):
+        function.cache_clear()
+
+
+@cache
+def content_of(path):
+    """What pins a model that comes by a path: a digest of its files."""
+    files = files_of(path)
+    return f"sha256:{outside_digest(files.folder, files.names)}"
 
 
 def with_sets_expanded(names, rows, where, advice=""):

@@ -16,14 +16,17 @@ edit of one kind runs again what came from it and nothing else.
 from typing import NamedTuple
 
 HUB = "prh.sources.hub_models"  # makes every model ready that has a repository
+LOCAL = "prh.features.local_models"  # and this one that has a path
+TRAINED = ("small_cnn",)  # kinds that the run trains: neither packages nor path nor repo
 
 
 class Adapter(NamedTuple):
     """A kind of model: what goes in (language, vision or both), its module, its environment in envs/, the settings it takes, how it is sampled.
 
-    packaged: whether its models can come in packages; else from the hub only. on_hub: whether from the hub.
+    packaged: whether its models can come in packages. on_hub: whether from the hub, or by a path in the same layouts.
     scored: whether it gives likelihoods of texts, so that it has bits per byte.
-    needs: columns of the model table that such a row must have.
+    needs: columns of the model table that such a row must have. pooling: what the row's column of this name may say.
+    layouts: which it takes by a path, see `prh.sources.model_files`.
     """
 
     modality: str
@@ -35,16 +38,32 @@ class Adapter(NamedTuple):
     on_hub: bool = False
     scored: bool = False
     needs: tuple = ()
+    pooling: tuple = ()
+    layouts: tuple = ("transformers",)
 
 
 TEXT = ("batch_tokens", "mode", "pooling", "prompt")
 IMAGES = ("batch_images",)
 PIXELS = ("image_size", "mean", "std", "interpolation")
 
+# How tokens of a text, and patches of an image, become one vector.
+OF_TEXT = ("mean", "last", "first")
+OF_IMAGE = ("cls", "mean", "map")
+
 ADAPTERS = {
-    "causal_lm": Adapter("language", "language", "language", TEXT, "captions", on_hub=True, scored=True),
-    "text_encoder": Adapter("language", "language", "language", TEXT, "captions", on_hub=True),
-    "masked_lm": Adapter("language", "language", "language", TEXT, "captions", packaged=False, on_hub=True),
+    "causal_lm": Adapter(
+        *("language", "language", "language", TEXT, "captions"),
+        on_hub=True,
+        scored=True,
+        pooling=OF_TEXT,
+        layouts=("transformers", "gguf"),
+    ),
+    "text_encoder": Adapter(
+        "language", "language", "language", TEXT, "captions", on_hub=True, pooling=OF_TEXT
+    ),
+    "masked_lm": Adapter(
+        "language", "language", "language", TEXT, "captions", packaged=False, on_hub=True, pooling=OF_TEXT
+    ),
     "efficientnet_lite": Adapter(
         "vision", "cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)
     ),
@@ -54,11 +73,26 @@ ADAPTERS = {
         "vision", "onnx_cnn", "vision", IMAGES, "pixels", needs=("architecture", "weights", *PIXELS)
     ),
     "small_cnn": Adapter("vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)),
-    "dual_encoder": Adapter(
-        "both", "dual_encoder", "language", IMAGES, "towers", packaged=False, on_hub=True
+    "timm_vit": Adapter(
+        *("vision", "timm_vit", "timm", IMAGES, "blocks"),
+        packaged=False,
+        on_hub=True,
+        pooling=OF_IMAGE,
+        layouts=("timm",),
     ),
-    "timm_vit": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
-    "timm_cnn": Adapter("vision", "timm_vit", "timm", IMAGES, "blocks", packaged=False, on_hub=True),
+    "timm_cnn": Adapter(
+        *("vision", "timm_vit", "timm", IMAGES, "blocks"),
+        packaged=False,
+        on_hub=True,
+        pooling=("mean",),
+        layouts=("timm",),
+    ),
+    "vision": Adapter(
+        *("vision", "vision", "transformers", IMAGES, "states"), packaged=False, on_hub=True, pooling=OF_IMAGE
+    ),
+    "dual_encoder": Adapter(
+        "both", "dual_encoder", "transformers", IMAGES, "towers", packaged=False, on_hub=True
+    ),
 }
 
 
@@ -68,5 +102,7 @@ def module_of(row):
 
 
 def maker_of(row):
-    """Name of the module that makes a model ready: the hub's, or its adapter's."""
-    return HUB if getattr(row, "repo", None) else module_of(row)
+    """Name of the module that makes a model ready: the hub's, that of paths, or its adapter's."""
+    if getattr(row, "repo", None):
+        return HUB
+    return LOCAL if getattr(row, "path", None) else module_of(row)

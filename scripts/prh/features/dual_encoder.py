@@ -1,12 +1,12 @@
 """Models with two towers in one space, as CLIP, by transformers: captions and images in, one vector of that space out for each."""
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from prh.errors import InputError, about
 from prh.features.batching import in_batches
 from prh.features.layers import LayerCollector
+from prh.features.loading import load_weights
 from prh.sources.datasets import paths_of, read_captions
 from prh.sources.images import read_image
 
@@ -16,21 +16,16 @@ def load(folder, device="cpu", dtype="float32"):
 
     Raises InputError for an incomplete model, and for one without two towers in one space.
     """
-    options = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        model, found = AutoModel.from_pretrained(
-            folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True, **options
-        )
-        if found["missing_keys"]:  # transformers would draw them at random
-            raise ValueError(f"its weights lack {min(found['missing_keys'])}")
-        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        processor = AutoImageProcessor.from_pretrained(folder, backend="pil", **options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{folder}: not a complete model ({str(error).splitlines()[0]})") from None
+    model = load_weights(folder, AutoModel, dtype=getattr(torch, dtype))
     if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):
         raise InputError(
             f"{folder}: a {type(model).__name__} has no two towers in one space; its type is not dual_encoder"
         )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: not a complete model ({str(error).splitlines()[0]})") from None
     return model.eval().to(device), tokenizer, processor
 
 

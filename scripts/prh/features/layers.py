@@ -60,10 +60,10 @@ def read_features(path):
 
 
 def check_layers(layers, row):
-    """Raise `InputError` unless there are as many layers, and the last as wide, as the model's row says."""
+    """Raise `InputError` unless there are as many layers, and the last as wide, as the model's row says, where it does."""
     width = list(layers.values())[-1].shape[1]
     for column, found in (("layers", len(layers)), ("width", width)):
-        if row[column] != found:
+        if row[column] not in (None, found):
             raise InputError(
                 f"model table, row `{row['name']}`: {column} is {row[column]}, but the model has {found}"
             )

@@ -4,7 +4,8 @@ import fnmatch
 
 from prh.errors import InputError
 from prh.job import progress
-from prh.sources.hub import fetch, split, tokenizer_files
+from prh.sources.hub import fetch, split
+from prh.sources.model_files import tokenizer_files
 
 SEPARATOR = "\n\n"
 

@@ -26,11 +26,6 @@ from prh.errors import InputError
 
 ATTEMPTS = 5
 PAUSE = 2.0  # seconds before the second attempt; four times as long before each further one
-# What a model needs beside its weights: configuration, tokenizer, licence. No code, no other formats.
-TEXTS = re.compile(r"[^/]+\.(json|jinja|txt|model|tiktoken|md)|LICENSE[^/]*|LICENCE[^/]*")
-
-SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
-PICKLED = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 
 
 @dataclass(frozen=True)
@@ -133,20 +128,6 @@ def cache():
     other = os.environ.get("HF_ENDPOINT")
     folder = Path(constants.HF_HUB_CACHE)
     return folder / "endpoints" / re.sub(r"\W+", "-", other.split("://")[-1]) if other else folder
-
-
-def model_files(paths):
-    """Of a repository's paths, what a model needs: texts, and safetensors or, where there are none, pickled weights."""
-    for form in (SAFETENSORS, PICKLED):
-        weights = [path for path in paths if form.fullmatch(path)]
-        if weights:
-            return weights + [path for path in paths if TEXTS.fullmatch(path)]
-    raise InputError("the repository has no model.safetensors and no pytorch_model.bin; not a model's layout")
-
-
-def tokenizer_files(paths):
-    """Of a repository's paths, what its tokenizer may need."""
-    return [path for path in paths if TEXTS.fullmatch(path) and not path.endswith((".md", ".index.json"))]
 
 
 def _fetch(repo, revision, choose, kind):

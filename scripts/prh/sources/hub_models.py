@@ -10,23 +10,25 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from prh.errors import InputError
-from prh.sources.hub import PICKLED, fetch, model_files
+from prh.provenance import tree_files
+from prh.sources.hub import fetch
+from prh.sources.model_files import PICKLED, model_files
 
 
 def make_ready(row, wheels, seed, folder):
     """Download the row's repository at its pinned revision into `folder`; returns what the manifest says of it."""
     snapshot = fetch(row.repo, row.revision, model_files, what=f"model table, row `{row.name}`")
     Path(folder).mkdir(parents=True)
-    place(snapshot, folder)
+    place(snapshot.folder, tree_files(snapshot.folder), folder)
     make_safetensors(folder)
     check_weights(folder)
     return {"commit": snapshot.commit, "checksums_verified": snapshot.verified}
 
 
-def place(snapshot, folder):
-    """Put a snapshot's files into `folder`: linked where the file system can, else copied."""
-    for path in sorted(p for p in snapshot.folder.rglob("*") if p.is_file()):
-        target = Path(folder) / path.relative_to(snapshot.folder)
+def place(source, names, folder):
+    """Put files of the folder `source` into `folder`: linked where the file system can, else copied."""
+    for path in (Path(source) / name for name in names):
+        target = Path(folder) / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(path.resolve(), target)

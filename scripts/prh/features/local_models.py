@@ -1,0 +1,22 @@
+"""Models of the user's own, by a path: linked or copied as they are, weights as safetensors, checked; GGUF is expanded."""
+
+from pathlib import Path
+
+from prh.errors import about
+from prh.sources.hub_models import check_weights, make_safetensors, place
+from prh.sources.model_files import local_files
+
+
+def make_ready(row, wheels, seed, folder):
+    """Make `folder` of what the row's `path` names; see `prh.sources.model_files`. What lies there is not touched."""
+    with about(f"model table, row `{row.name}`"):
+        files = local_files(row.path)
+        if files.layout == "gguf":
+            from prh.features.language import expand_gguf
+
+            expand_gguf(files.folder, files.names[0], folder, row.type)
+            return
+        Path(folder).mkdir(parents=True)
+        place(files.folder, files.names, folder)
+        make_safetensors(folder)
+        check_weights(folder)
