@@ -100,7 +100,7 @@ ROWS = {
 NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling")
 # Columns for rows of the hub, or of a model by a path: left out of other rows, whose results are then what they were without them.
 FOR_THE_HUB = (
-    *("repo", "mirror", "caption_index", "columns", "files"),
+    *("repo", "mirror", "caption_index", "files"),
     *("dtype", "quantisation", "tokens", "tokenizer"),
 )
 

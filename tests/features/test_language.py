@@ -6,9 +6,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from helpers.llama import save_llama
+from prh.audit.samples_of_models import WAYS
 from prh.errors import InputError
-from prh.features.language import extract_features, make_ready
+from prh.features.language import extract_features, features, make_ready
 from prh.features.loading import load
+from prh.sources.datasets import read_captions, write_dataset
 from prh.sources.wheels import join_members
 
 CAPTIONS = ["a red cat", "dog", "a blue dog runs .", "cat sleeps", "a a a a a a a a", "red"]
@@ -46,6 +48,29 @@ def test_a_caption_without_tokens(folder):
     model, tokenizer = load(folder, "text_encoder")
     with pytest.raises(InputError, match="caption 1 "):
         extract_features(model, tokenizer, ["cat", " ", "dog"], 2)
+
+
+def test_the_mean_over_captions_is_that_of_their_features(folder, tmp_path):
+    """Of pictures with several captions each; the audit, which takes one at a time, gives the same."""
+    several = [CAPTIONS[:3], CAPTIONS[3:4], CAPTIONS[4:]]
+    rows = [(str(i), f"images/{i}.png", texts[0], "") for i, texts in enumerate(several)]
+    for name in ("mean", "single"):
+        (tmp_path / name).mkdir()
+    write_dataset(tmp_path / "mean", rows, "", several, captions="mean")
+    rows = [(str(i), f"images/{i}.png", text, "") for i, text in enumerate(CAPTIONS)]
+    write_dataset(tmp_path / "single", rows, "")
+    settings = {"mode": "robust", "pooling": "mean", "prompt": None, "batch_tokens": 8}
+    machine = SimpleNamespace(device="cpu", gpus=0, weights={})
+    mean, facts = features(None, folder, tmp_path / "mean", settings, machine)
+    single, others = features(None, folder, tmp_path / "single", settings, machine)
+    assert facts == others | {"captions": "mean over all of an item"}
+    for name, values in single.items():
+        expected = torch.stack([part.mean(dim=0) for part in values.split([3, 1, 2])])
+        torch.testing.assert_close(mean[name], expected, rtol=1e-5, atol=1e-6)
+    table = read_captions(tmp_path / "mean")
+    again = WAYS["captions"]({"settings": settings}, None, {"model": folder}, table)
+    for values, found in zip(mean.values(), again, strict=True):
+        torch.testing.assert_close(values.double(), torch.from_numpy(found), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from prh.features.layers import read_features
 from prh.features.tensors import read_tensors
 from prh.provenance import MANIFEST, file_digest
 from prh.sources.caption_levels import distinct_captions, read_levels
+from prh.sources.datasets import which_caption
 from prh.tables import COLOUR_PLACES, DISTANCE, LIKELIHOODS_FORMAT, NULLS, SCORES, read_parts, read_table
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
@@ -318,6 +319,8 @@ def captions(run, artifact):
     for source in run.inputs(artifact):
         if run.kind(source) == "dataset" and run.is_intact(source):
             texts = pd.read_parquet(run.path(source) / "captions.parquet").caption
+            if found.get("caption") != which_caption(run.path(source)).get("caption"):
+                yield f"is of the {found.get('caption')} caption of each item, which {source} does not say"
             sizes = texts.map(lambda text: len(text.encode())).to_numpy()
             if len(sizes) != len(bits) or sizes.sum() != found["bytes"]:
                 yield f"is of {len(bits)} captions, {found['bytes']} bytes; {source} has {len(sizes)}, {sizes.sum()}"

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from prh.provenance import MANIFEST, read_manifest, tree_files
 from prh.sources.caption_levels import OWN, SUMMARIES, is_control, read_levels
+from prh.sources.datasets import ALL, COLUMNS
 from prh.sources.registry import AT_MOST
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -33,7 +34,8 @@ def dataset(run, artifact):
     yield from _folder(folder)
     yield from _from_the_hub(manifest, row)
     table = pd.read_parquet(folder / "captions.parquet")
-    if list(table.columns) != ["id", "image", "caption", "source"]:
+    several = manifest.get("captions") == "mean"
+    if list(table.columns) != [*COLUMNS, *([ALL] if several else [])]:
         yield f"captions.parquet has the columns {', '.join(table.columns)}"
         return
     if len(table) != manifest["pairs"]:
@@ -41,6 +43,10 @@ def dataset(run, artifact):
     enough = (
         len(table) <= row["size"] if row["size"] and row["source"] in AT_MOST else len(table) == row["size"]
     )
+    if several and not all(
+        len(texts) and texts[0] == own for texts, own in zip(table[ALL], table.caption, strict=True)
+    ):
+        yield "captions.parquet: a caption is not the first of all of its item"
     if row["size"] and not enough:
         yield f"has {len(table)} pairs, its row asks for {row['size']}"
     if not table.id.is_unique:

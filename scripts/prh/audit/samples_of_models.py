@@ -18,7 +18,7 @@ from prh.features.loading import load
 from prh.features.summaries import prompt_of, text_of
 from prh.features.tensors import read_tensors
 from prh.sources.caption_levels import distinct_captions, read_levels
-from prh.sources.datasets import read_captions
+from prh.sources.datasets import ALL, read_captions
 from prh.tables import LIKELIHOODS_FORMAT
 
 ITEMS = 2  # items whose features, rows whose neighbours, captions whose bits are made again
@@ -124,17 +124,22 @@ def _compared(layers, names, chosen, found, dtype):
 
 
 def _of_captions(params, row, inputs, table):
-    """Hidden states of one caption at a time, without padding: per layer (captions, d)."""
+    """Hidden states of one caption at a time, without padding, or their mean over the captions of an item: per layer (items, d)."""
     settings = params["settings"]
     model, tokenizer = _language_model(params, inputs["model"], "text_encoder")
-    rows = []
-    for caption in table.caption:
+    place = {"first": 0, "last": -1}.get(settings.get("pooling"))
+
+    def layers_of(caption):
         text = (settings.get("prompt") or "{caption}").replace("{caption}", caption)
         with torch.inference_mode():
             states = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states
         values = [state[0].double().numpy() for state in states]
-        place = {"first": 0, "last": -1}.get(settings.get("pooling"))
-        rows.append([value.mean(axis=0) if place is None else value[place] for value in values])
+        return [value.mean(axis=0) if place is None else value[place] for value in values]
+
+    rows = []
+    for captions in table[ALL] if ALL in table else table[["caption"]].to_numpy():
+        found = zip(*map(layers_of, captions), strict=True)
+        rows.append([np.mean(layer, axis=0) for layer in found])
     return [np.stack(layer) for layer in zip(*rows, strict=True)]
 
 

@@ -7,7 +7,7 @@ from prh.alignment.catalogue import check_metric, parse_metric
 from prh.configuration.tables import files_of, packages_of, size_by_path
 from prh.errors import InputError, about
 from prh.features.adapters import ADAPTERS, TRAINED
-from prh.sources.registry import DATASETS
+from prh.sources.registry import DATASETS, WITH_CAPTIONS
 
 FEWEST_IN_PANEL = 4
 REPOSITORY = re.compile(r"[^/ @.~][^/ @]*(/[^/ @]+)?")
@@ -37,6 +37,13 @@ def _check_kinds(configuration):
         if row.source not in DATASETS:
             where = f"{tables['datasets']}, row `{row.name}`: key `source`"
             raise InputError(f"{where}: `{row.source}` is not one of {', '.join(DATASETS)}")
+        where = f"{tables['datasets']}, row `{row.name}`: key `captions`"
+        if row.captions and row.caption_index is not None:
+            raise InputError(
+                f"{where}: `caption_index` names one of the texts already; leave one of the two empty"
+            )
+        if row.captions and row.source not in WITH_CAPTIONS:
+            raise InputError(f"{where}: is for the sources {', '.join(WITH_CAPTIONS)} only; leave it empty")
     for row in configuration.models.values():
         where = f"{tables['models']}, row `{row.name}`: key"
         adapter = ADAPTERS.get(row.type)

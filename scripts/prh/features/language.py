@@ -15,7 +15,7 @@ from prh.errors import InputError, about
 from prh.features.batching import in_batches, tokens_for
 from prh.features.layers import LayerCollector
 from prh.features.loading import load, token_lengths
-from prh.sources.datasets import read_captions
+from prh.sources.datasets import ALL, read_captions
 from prh.sources.wheels import extract, join_members, members
 
 POOLING = {"mean": "mean over valid tokens", "last": "last token", "first": "first token"}
@@ -91,8 +91,24 @@ def extract_features(
 
 
 def features(row, folder, dataset, settings, machine):
-    """Layers (n, d) by name, and what the feature file says of them; see `adapters`."""
-    return features_of_captions(read_captions(dataset).caption.tolist(), folder, settings, machine)
+    """Layers (n, d) by name, and what the feature file says of them; see `adapters`.
+
+    Of a data set whose pairs have several captions each, an item's features are the mean of those of its captions.
+    """
+    table = read_captions(dataset)
+    if ALL not in table:
+        return features_of_captions(table.caption.tolist(), folder, settings, machine)
+    layers, facts = features_of_captions(table[ALL].explode().tolist(), folder, settings, machine)
+    counts = table[ALL].map(len).tolist()
+    return averaged(layers, counts), facts | {"captions": "mean over all of an item"}
+
+
+def averaged(layers, counts):
+    """Each layer's rows (sum of counts, d) averaged, so many at a time, in float64: name -> (len(counts), d) float32."""
+    return {
+        name: torch.stack([part.double().mean(dim=0) for part in values.split(counts)]).float()
+        for name, values in layers.items()
+    }
 
 
 def features_of_captions(captions, folder, settings, machine):

@@ -1,78 +1,76 @@
-"""Pairs of a folder of the user's: images, and captions.csv."""
+"""Pairs of a folder of the user's: images, and a table of their captions; see `prh.sources.captions`."""
 
-import re
+import os
+import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from prh.errors import InputError
+from prh.errors import InputError, about
 from prh.job import progress
+from prh.sources.captions import choose, read_table
 from prh.sources.datasets import write_dataset
 from prh.sources.images import read_image
 
 
 def make(row, wheels, seed, folder):
-    """Take image-caption pairs from the row's path: captions.csv with the columns image, caption and perhaps id.
+    """Take image-caption pairs from the row's path: a folder with a table of captions, or the table.
 
-    Images are stored again as RGB PNG. The row's size: draw so many with `seed`; None takes all, in the file's order.
+    Images are stored again as RGB PNG. The row's size: draw so many images with `seed`; None takes all, in the table's order.
+    Its captions: what is taken of several of an image, see `choose`.
 
     Raises
     ------
-    InputError: no captions.csv, a missing column, an empty caption, a duplicate id, an image that cannot be read.
+    InputError: what `read_table` raises; fewer images than asked for; an image that is missing or cannot be read.
 
     """
-    source, size = Path(row.path), row.size
-    table = _read_captions_csv(source / "captions.csv")
-    if size is not None:
-        if size > len(table):
-            raise InputError(
-                f"{source / 'captions.csv'}: {size} pairs asked for, it has {len(table)}; lower `size`"
-            )
-        keep = np.sort(np.random.default_rng(seed).choice(len(table), size=size, replace=False))
-        table = table.iloc[keep]
+    rule, columns = (getattr(row, column, None) for column in ("captions", "columns"))
+    table = read_table(row.path, columns)
+    items = some_of_table(table, row.size, seed)
+    print(f"{table.source}: read as {table.read_as}", file=sys.stderr, flush=True)
+    captions, everything, facts = choose(
+        [item.captions for item in items], [item.id for item in items], rule, seed, table.source
+    )
     (Path(folder) / "images").mkdir(parents=True)
-    rows = []
-    for pair in progress(table.itertuples(index=False), "reading images", total=len(table), unit="image"):
-        name = f"images/{pair.id}.png"
-        read_image(source / pair.image).save(Path(folder) / name)
-        rows.append((pair.id, name, pair.caption, pair.image))
+    place, rows = _folder_of(table.images, items[0].image), []
+    for item, caption in progress(list(zip(items, captions, strict=True)), "reading images", unit="image"):
+        name = f"images/{item.id}.png"
+        with about(item.where):
+            image = read_image(_there(place, item.image) or place / item.image)
+        image.save(Path(folder) / name)
+        rows.append((item.id, name, caption, item.image))
     note = f"Images and captions: {row.licence}.\n"
-    write_dataset(folder, rows, note, licence=row.licence, kind="folder", seed=seed)
+    facts |= {"table": table.source.name, "read_as": table.read_as}
+    write_dataset(folder, rows, note, everything, licence=row.licence, kind="folder", seed=seed, **facts)
 
 
-def _read_captions_csv(path):
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; a folder data set needs it") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: not a readable CSV file ({error})") from None
-    for column in ("image", "caption"):
-        if column not in table:
-            raise InputError(f"{path}: column `{column}` is missing; found: {', '.join(table.columns)}")
-    if not isinstance(table.index, pd.RangeIndex):  # how pandas reads rows that are longer than the header
+def some_of_table(table, size, seed):
+    """`size` items of a table, drawn with `seed`, in its order; all where size is None."""
+    if size is None:
+        return table.items
+    if size > len(table.items):
+        raise InputError(f"{table.source}: {size} pairs asked for, it has {len(table.items)}; lower `size`")
+    keep = np.sort(np.random.default_rng(seed).choice(len(table.items), size=size, replace=False))
+    return [table.items[i] for i in keep]
+
+
+def _folder_of(folder, image):
+    """Where the images lie: the table's folder, or the one folder below it that has this image."""
+    if _there(folder, image):
+        return folder
+    below = [Path(parent) for parent, _, _ in os.walk(folder) if _there(Path(parent), image)]
+    if len(below) > 1:
         raise InputError(
-            f"{path}, line 2: more cells than columns; a text with a comma in it needs quotes around it"
+            f"{folder}: `{image}` lies in {below[0].name}/ and in {below[1].name}/; put the table beside the images that it is of"
         )
-    if table.empty:
-        raise InputError(f"{path}: no pairs in it; a line per image is needed")
-    if "id" not in table:
-        table["id"] = [Path(image).stem for image in table["image"]]
-    for number, row in enumerate(table.itertuples(index=False), start=2):
-        if not row.caption.strip():
-            raise InputError(f"{path}, line {number}: the caption is empty")
-        if not re.fullmatch(r"[\w.-]+", row.id):
-            raise InputError(
-                f"{path}, line {number}: id `{row.id}` may have letters, digits, `_`, `.` and `-` only"
-            )
-        if Path(row.image).is_absolute() or ".." in Path(row.image).parts:
-            raise InputError(
-                f"{path}, line {number}: image `{row.image}` must lie within the data set's folder"
-            )
-    twice = table["id"][table["id"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path}: id `{twice.iloc[0]}` stands twice; ids must be unique")
-    return table
+    if below:
+        print(f"images are taken from {below[0]}", file=sys.stderr, flush=True)
+    return below[0] if below else folder
+
+
+def _there(folder, image):
+    """The image's path; also where a system writes its name in another form of Unicode, or its folders with backslashes."""
+    names = [image, image.replace("\\", "/")]
+    names += [unicodedata.normalize(form, name) for name in names for form in ("NFC", "NFD")]
+    return next((folder / name for name in names if (folder / name).is_file()), None)

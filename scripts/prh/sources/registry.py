@@ -14,6 +14,7 @@ DATASETS = {  # by the column `source`
     "dci": "prh.sources.dci",
 }
 AT_MOST = ("classes", "webdataset")  # sources of which a row's size is the most that is taken
+WITH_CAPTIONS = ("folder", "hub")  # sources whose images may have several captions each
 CORPORA = {"package": "prh.sources.passage", "hub": "prh.sources.documents"}
 
 
