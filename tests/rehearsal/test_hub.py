@@ -1,5 +1,6 @@
 """The hub's client under faults, against a loopback hub: what arrives is whole, or nothing arrives and one line says why."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,8 +8,11 @@ import sys
 import time
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 from loopback import Fault, Hub
+from PIL import Image
+from pyarrow import parquet
 
 from helpers.project import ROOT
 
@@ -22,6 +26,21 @@ from prh.errors import InputError
 try:
     found = hub.{call}
     print(json.dumps([str(found.folder), found.repo, found.commit, found.verified]))
+except InputError as error:
+    print(error)
+    raise SystemExit(1)
+"""
+
+MAKE = """
+import sys
+from types import SimpleNamespace
+sys.path.insert(0, {scripts!r})
+from prh.sources import datasets, hub_pairs
+from prh.errors import InputError
+try:
+    row, out = {call}
+    hub_pairs.make(SimpleNamespace(**row), [], 0, out)
+    print(len(datasets.read_captions(out)), "pairs")
 except InputError as error:
     print(error)
     raise SystemExit(1)
@@ -46,9 +65,9 @@ def served(tmp_path):
     hub = Hub(tmp_path / "hub")
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
 
-    def run(call="fetch('org/model', 'main', model_files, pause=0.01)", **variables):
+    def run(call="fetch('org/model', 'main', model_files, pause=0.01)", code=FETCH, **variables):
         environment = {**clean, **hub.environment(tmp_path / "home", **variables)}
-        code = FETCH.format(scripts=str(ROOT / "scripts"), call=call)
+        code = code.format(scripts=str(ROOT / "scripts"), call=call)
         done = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
         )
@@ -178,3 +197,31 @@ def test_another_hub_has_a_cache_of_its_own(served):
     assert served.fetch().ok
     assert list(served.home.glob("hub/endpoints/*/models--org--model"))
     assert not list(served.home.glob("hub/models--*"))
+
+
+def test_splits_of_a_data_set(served, tmp_path):
+    """Of training and test data neither is taken by itself, nor both: a message lists them, `split` or `files` names one."""
+    image = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(image, "PNG")
+    for split, count in (("train", 14), ("test", 6)):
+        rows = [{"image": {"bytes": image.getvalue()}, "text": [f"{split} {i}"]} for i in range(count)]
+        path = served.hub.root / f"datasets/org/splits/main/data/{split}-00000-of-00001.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+    row = {
+        "name": "mine",
+        "repo": "org/splits",
+        "revision": "main",
+        "mirror": "",
+        "licence": "mine",
+        "size": None,
+    }
+    row |= dict.fromkeys(("files", "split", "columns", "captions", "caption_index"))
+
+    def made(name, **cells):
+        return served.fetch(repr((row | cells, str(tmp_path / name))), MAKE).said
+
+    assert "splits test, train: name one in `files` of the data set table, as in data/train*" in made("a")
+    assert made("b", split="test") == "6 pairs"
+    assert made("c", files="data/train*") == "14 pairs"
+    assert "of the split `val`" in made("d", split="val")

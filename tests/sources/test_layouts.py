@@ -11,6 +11,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from prh.errors import InputError
+from prh.provenance import read_manifest
 from prh.sources import classes, dci, hub_pairs, webdataset
 from prh.sources.datasets import read_captions
 from prh.sources.images import read_image
@@ -108,6 +109,84 @@ def test_one_split_of_a_repository_is_chosen():
         hub_pairs.choose_files(paths, "*")
     with pytest.raises(InputError, match=r"no Parquet files of the name `\*valid\*`"):
         hub_pairs.choose_files(paths, "*valid*")
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        ("train/0000 test/0000", "test, train"),
+        ("data/train-00000-of-00001 data/test-00000-of-00001", "test, train"),
+        ("data/train-00000-of-00001-0123456789abcdef data/val-00000-of-00001-fedcba9876543210", "train, val"),
+        ("wit_512/train-00000-of-00001 wit_1024/train-00000-of-00001", "wit_1024/train, wit_512/train"),
+        ("wit_512 wit_1024", "wit_1024, wit_512"),
+        ("a/train-0 a/test-0 b/train-0", "a/test, a/train, b/train"),
+        ("val dev", "dev, val"),
+        ("train train_small", "train, train_small"),
+        ("train2014 validation2014", "train2014, validation2014"),
+        ("all test", "others, test"),
+    ],
+)
+def test_splits_and_subsets_are_never_joined(paths, names):
+    with pytest.raises(InputError, match=f"splits {names}: name one in `files` of .*, or in `split`"):
+        hub_pairs.choose_files([f"{path}.parquet" for path in paths.split()], "*")
+
+
+def test_parts_of_one_split_are_joined():
+    for paths in (
+        "train-00000-of-00002 train-00001-of-00002",
+        "x/0000 x/0001",
+        "part_1 part_2",
+        "a b",
+        "x/9 x/10 x/08",
+    ):
+        paths = sorted(f"{path}.parquet" for path in paths.split())
+        assert hub_pairs.choose_files(paths, "*") == paths
+
+
+def test_a_split_is_named_exactly():
+    paths = [f"{name}.parquet" for name in ("a/train-0", "a/train_small-0", "a/test-0", "b/train-0")]
+    assert hub_pairs.choose_files(paths, "a/*", "train") == ["a/train-0.parquet"]
+    with pytest.raises(InputError, match="splits a/train, b/train: name one in `files`"):
+        hub_pairs.choose_files(paths, "*", "train")
+    with pytest.raises(
+        InputError,
+        match=r"of the split `val`; correct `split` .*there are: a/test, a/train, a/train_small, b",
+    ):
+        hub_pairs.choose_files(paths, "*", "val")
+
+
+LISTS = [["one", "two"], ["three"], ["four", "five", "six"]]
+
+
+def of_lists(folder, texts, caption_index, **options):
+    """A data set of Parquet rows with lists of texts."""
+    rows = [{"image": {"bytes": png("red"), "path": None}, "text": each} for each in texts]
+    folder.mkdir()
+    parquet.write_table(pa.Table.from_pylist(rows), folder / "a.parquet")
+    files = [folder / "a.parquet"]
+    hub_pairs.make_from_parquet(files, caption_index, None, folder / "out", "mine", **options)
+    return read_captions(folder / "out"), read_manifest(folder / "out")
+
+
+def test_lists_of_texts(tmp_path, capfd):
+    table, manifest = of_lists(tmp_path / "a", LISTS, None)
+    assert (table.caption.tolist(), manifest["captions"]) == (["one", "three", "four"], "first")
+    assert "a.parquet: 3 images have 6 captions; taken: first." in capfd.readouterr().err
+    table, manifest = of_lists(tmp_path / "b", LISTS, None, captions="mean")
+    assert ([[*texts] for texts in table.captions], manifest["captions"]) == (LISTS, "mean")
+    table, manifest = of_lists(tmp_path / "c", LISTS, 0)
+    assert (table.caption.tolist(), manifest.get("captions")) == (["one", "three", "four"], None)
+    drawn = [
+        of_lists(tmp_path / f"d{seed}", LISTS, None, captions="drawn", seed=seed)[0] for seed in range(9)
+    ]
+    assert {table.caption[2] for table in drawn} == {*LISTS[2]}
+    with pytest.raises(InputError, match=r"a\.parquet: pair 1 has no text at `caption_index` 1"):
+        of_lists(tmp_path / "e", LISTS, 1)
+    with pytest.raises(
+        InputError,
+        match=r"a\.parquet: pair 0 has an empty text, or none; name one that all have in `caption_index`",
+    ):
+        of_lists(tmp_path / "f", [["one", None]], None)
 
 
 def test_columns_and_numbers_of_classes(tmp_path):

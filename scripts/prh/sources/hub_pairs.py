@@ -2,14 +2,22 @@
 
 import fnmatch
 import io
+import os
+import re
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 from pyarrow.parquet import ParquetFile
 
 from prh.errors import InputError
+from prh.sources.captions import choose
 from prh.sources.datasets import write_dataset
 from prh.sources.hub import fetch_or_mirror
+
+MOST = 6  # names in a message
+# -00000-of-00002, with a digest in old repositories, and a bare number, which may be a part's or a size.
+PART, NUMBER = re.compile(r"[-_.]\d+-of-\d+(-[0-9a-f]{16})?$"), re.compile(r"[-_./](\d+)$")
+SPLITS = {"train", "training", "validation", "valid", "val", "dev", "development", "test", "testing", "eval"}
 
 
 def make(row, wheels, seed, folder):
@@ -17,7 +25,7 @@ def make(row, wheels, seed, folder):
     what, pattern = f"data set table, row `{row.name}`", row.files or "*"
 
     def chosen(paths):
-        return choose_files(paths, pattern)
+        return choose_files(paths, pattern, row.split)
 
     snapshot = fetch_or_mirror(row.repo, row.revision, row.mirror, choose=chosen, kind="dataset", what=what)
     facts = {"repo": snapshot.repo, "commit": snapshot.commit, "checksums_verified": snapshot.verified}
@@ -25,37 +33,83 @@ def make(row, wheels, seed, folder):
         path.relative_to(snapshot.folder).as_posix(): path for path in snapshot.folder.rglob("*.parquet")
     }
     files = [there[name] for name in chosen(there)]
-    columns = (row.columns or "image text").split()
-    make_from_parquet(files, row.caption_index or 0, row.size, folder, row.licence, columns, **facts)
+    columns, taken = (row.columns or "image text").split(), {"captions": row.captions, "seed": seed}
+    make_from_parquet(files, row.caption_index, row.size, folder, row.licence, columns, **taken, **facts)
 
 
-def choose_files(paths, pattern):
-    """Of a repository's paths its Parquet files of a name, sorted. Raises `InputError` for none, and for those of several splits."""
-    found = sorted(path for path in paths if path.endswith(".parquet") and fnmatch.fnmatch(path, pattern))
+def choose_files(paths, pattern, split=None):
+    """Of a repository's paths its Parquet files of a name and split, sorted; parts of one split are all taken.
+
+    Raises `InputError`, which says what there is, for none, and for files of several splits or subsets.
+    """
+    subset = subsets_of(sorted(path for path in paths if path.endswith(".parquet")))
+    found = [path for path in subset if fnmatch.fnmatch(path, pattern)]
+    if split:
+        found = [path for path in found if split in subset[path].split("/")]
     if not found:
-        raise InputError(f"no Parquet files of the name `{pattern}`; correct `files` in the data set table")
-    splits = sorted({path.split("/")[-1].split("-")[0] for path in found} & {"train", "validation", "test"})
-    if len(splits) > 1:
+        what = f"of the split `{split}`" if split else f"of the name `{pattern}`"
+        there = _listed(sorted({name or path for path, name in subset.items()})) or "no Parquet files"
         raise InputError(
-            f"splits {', '.join(splits)}: name one in `files` of the data set table, as in *train*"
+            f"no Parquet files {what}; correct `{'split' if split else 'files'}` in the data set table; there are: {there}"
+        )
+    several = sorted({subset[path] for path in found})
+    if len(several) > 1:
+        common = f"{os.path.commonpath(several)}/".lstrip("/")
+        names = [(name.removeprefix(common) or name) if name else "others" for name in several]
+        raise InputError(
+            f"splits {_listed(names)}: name one in `files` of the data set table, as in {several[-1]}*, or in `split`"
         )
     return found
 
 
-def make_from_parquet(files, caption_index, size, folder, licence, columns=("image", "text"), **facts):
+def subsets_of(paths):
+    """What each Parquet file is a part of: its path without the number of the part; "" where nothing tells.
+
+    data/train-00000-of-00002.parquet is of data/train, wit_1024/train/0000.parquet of wit_1024/train. Numbers are of parts if
+    they have leading zeros or count from 0 or 1: wit_512.parquet and wit_1024.parquet are two subsets. A file without a number
+    is a split where a word of its name is one, as in val.parquet or train_small.parquet.
+    """
+    stems = {path: path.removesuffix(".parquet") for path in paths}
+    bare = {path: PART.sub("", stem) for path, stem in stems.items()}
+    numbers = {}
+    for path, stem in stems.items():
+        if bare[path] == stem and (found := NUMBER.search(stem)):
+            numbers.setdefault(stem[: found.start()], {})[path] = found[1]
+    for name, group in numbers.items():
+        counted = sorted(map(int, group.values()))
+        padded = any(len(digits) > 1 and digits[0] == "0" for digits in group.values())
+        if padded or counted in (list(range(len(counted))), list(range(1, len(counted) + 1))):
+            bare |= dict.fromkeys(group, name)
+    numbered = {path for group in numbers.values() for path in group}
+    return {
+        path: bare[path]
+        if path in numbered or bare[path] != stem or SPLITS & {*re.split(r"[^a-z]+", stem.lower())}
+        else ""
+        for path, stem in stems.items()
+    }
+
+
+def _listed(names):
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+
+
+def make_from_parquet(
+    files, caption_index, size, folder, licence, columns=("image", "text"), captions=None, seed=0, **facts
+):
     """Take image-caption pairs from Parquet files.
 
     columns: of the image (its bytes), and of the text: a list of texts, one text, or the number of a class.
+    caption_index: which of a list is the caption; None: what `captions` says, see `prh.sources.captions.choose`.
     Images are stored as they come. size: so many pairs there must be; None takes what there is.
 
     Raises
     ------
-    InputError: another number of pairs, a missing column, no text at `caption_index`, an image that cannot be read.
+    InputError: another number of pairs, a missing column, an empty text, or none at `caption_index`, an image that cannot be read.
 
     """
     image, caption = columns
     (Path(folder) / "images").mkdir(parents=True)
-    rows = []
+    rows, texts_of = [], []
     for path in files:
         known = ParquetFile(path).schema_arrow.names
         missing = {image, caption} - set(known)
@@ -67,19 +121,34 @@ def make_from_parquet(files, caption_index, size, folder, licence, columns=("ima
         for batch in ParquetFile(path).iter_batches(64, columns=[image, caption]):
             for pair in batch.to_pylist():
                 number = len(rows)
-                texts = pair[caption] if isinstance(pair[caption], list) else [pair[caption]]
-                texts = [None if text is None else str(text) for text in texts]
-                if not (caption_index < len(texts) and (texts[caption_index] or "").strip()):
-                    raise InputError(
-                        f"{path.name}: pair {number} has no text at `caption_index` {caption_index}"
-                    )
+                texts_of.append(_texts(pair[caption], caption_index, f"{path.name}: pair {number}"))
                 name = f"images/{number:05d}.{_format(pair[image]['bytes'], number, path.name)}"
                 (Path(folder) / name).write_bytes(pair[image]["bytes"])
-                rows.append((f"{number:05d}", name, texts[caption_index], path.name))
+                rows.append((f"{number:05d}", name, path.name))
     if size is not None and len(rows) != size:
         raise InputError(f"the data set has {len(rows)} pairs, not {size}; correct `revision` or `size`")
+    where = ", ".join(path.name for path in files[:MOST])
+    one, everything, taken = choose(texts_of, [name for name, _, _ in rows], captions, seed, where)
+    if taken.get("captions") == "drawn":
+        taken["seed"] = seed
+    rows = [(name, path, text, source) for (name, path, source), text in zip(rows, one, strict=True)]
     note = f"Images and captions: {licence}.\n"
-    write_dataset(folder, rows, note, licence=licence, kind="hub", **facts)
+    write_dataset(folder, rows, note, everything, licence=licence, kind="hub", **taken, **facts)
+
+
+def _texts(cell, index, where):
+    """The texts of a cell, all of them or the one at an index."""
+    texts = ["" if text is None else str(text) for text in (cell if isinstance(cell, list) else [cell])]
+    if index is not None:
+        texts = texts[index : index + 1]
+    if not (texts and all(text.strip() for text in texts)):
+        at = (
+            f"no text at `caption_index` {index}"
+            if index is not None
+            else ("an empty text, or none; name one that all have in `caption_index` of the data set table")
+        )
+        raise InputError(f"{where} has {at}")
+    return texts
 
 
 def _format(data, number, source):
