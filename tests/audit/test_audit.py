@@ -9,14 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import ExifTags, Image
 
 from helpers.forgery import csv, edited, forge, rewrite, table
 from helpers.project import ROOT
 from prh.alignment import neighbors
-from prh.audit import audit
+from prh.audit import audit, checks_sources
 from prh.errors import InputError
 from prh.features.layers import read_features, write_features
-from prh.provenance import read_record, seal, write_json
+from prh.provenance import read_record, seal, write_json, write_manifest
+from prh.sources import classes
 
 TILE = "results/alignment/openmoji_64/mutual_knn/0-0.parquet"
 # One of each kind of file that a run makes.
@@ -268,3 +270,20 @@ def test_a_record_shows_every_change(tmp_path, place):
     flip(path, int(place * path.stat().st_size))
     with pytest.raises(InputError, match="record"):
         read_record(path)
+
+
+def test_images_are_stored_as_they_are_shown(tmp_path):
+    """A data set whose picture is turned by its tag: readers would take it lying."""
+    for number in (1, 6):
+        pictures, stored = tmp_path / f"in{number}", tmp_path / f"out{number}"
+        pictures.mkdir()
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = number
+        row = {"path": str(pictures), "size": None, "licence": "mine", "source": "classes"}
+        Image.new("RGB", (4, 2)).save(pictures / "a.png")
+        classes.make(SimpleNamespace(**row), [], 0, stored)
+        Image.new("RGB", (4, 2)).save(stored / "images/000000.png", exif=exif)
+        write_manifest(stored, pairs=1)
+        run = SimpleNamespace(path=lambda folder: folder, params=lambda _, row=row: {"row": row})
+        turned = ["images/000000.png: not stored as a viewer shows it, which asks for: turned upright"]
+        assert list(checks_sources.dataset(run, stored)) == (turned if number == 6 else [])

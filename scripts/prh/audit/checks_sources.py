@@ -12,6 +12,7 @@ from safetensors import safe_open
 from prh.provenance import MANIFEST, read_manifest, tree_files
 from prh.sources.caption_levels import OWN, SUMMARIES, is_control, read_levels
 from prh.sources.datasets import ALL, COLUMNS
+from prh.sources.images import AS_IT_IS, shown
 from prh.sources.registry import AT_MOST
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -57,8 +58,12 @@ def dataset(run, artifact):
         try:
             with Image.open(folder / row.image) as image:
                 image.load()
-        except (OSError, SyntaxError) as error:
+                changes = sorted({*shown(image)[1]} - AS_IT_IS)
+        except (OSError, SyntaxError, ValueError) as error:
             yield f"{row.image}: not a readable image ({error})"
+        else:
+            if changes:
+                yield f"{row.image}: not stored as a viewer shows it, which asks for: {', '.join(changes)}"
 
 
 def caption_levels(run, artifact):

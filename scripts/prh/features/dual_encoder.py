@@ -8,7 +8,7 @@ from prh.features.batching import in_batches
 from prh.features.layers import LayerCollector
 from prh.features.loading import load_weights
 from prh.sources.datasets import paths_of, read_captions
-from prh.sources.images import read_image
+from prh.sources.images import open_image
 
 
 def load(folder, device="cpu", dtype="float32"):
@@ -42,7 +42,8 @@ def extract_features(model, tokenizer, processor, captions, paths, batch_size):
         texts.add(places, {"text": found.pooler_output})
 
     def see(places):
-        pixels = processor(images=[read_image(paths[i]) for i in places], return_tensors="pt")["pixel_values"]
+        seen = [open_image(paths[i]).convert("RGB") for i in places]
+        pixels = processor(images=seen, return_tensors="pt")["pixel_values"]
         with torch.inference_mode():
             found = model.get_image_features(pixel_values=pixels.to(model.device, model.dtype))
         images.add(places, {"image": found.pooler_output})

@@ -37,7 +37,7 @@ def extract_features(layers_of, row, paths, batch_size):
 
 
 def preprocess(image, row):
-    """An image as the model wants it: (3, size, size) float32.
+    """An image of a data set, which is stored as viewers show it, as the model wants it: (3, size, size) float32.
 
     The short side is resized to the row's image_size with its interpolation, the middle is cut out square,
     values in 0 ... 1 are normalised with the row's mean and std.

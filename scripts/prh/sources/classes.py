@@ -1,6 +1,6 @@
 """Images in folders named after what they show, or in one folder: the folder's name is the caption."""
 
-import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +8,13 @@ import numpy as np
 from prh.errors import InputError
 from prh.job import progress
 from prh.sources.datasets import write_dataset
-from prh.sources.images import open_image
+from prh.sources.images import counted, store_image
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff", ".bmp"}
 
 
 def make(row, wheels, seed, folder):
-    """Take images from below the row's path, each captioned with the name of the folder that it lies in; stored as they come.
+    """Take images from below the row's path, each captioned with the name of the folder that it lies in.
 
     row.size: at most so many, drawn with `seed`; None takes all.
     Raises `InputError` where there are none, and for an image that cannot be read.
@@ -24,14 +24,14 @@ def make(row, wheels, seed, folder):
     if not paths:
         raise InputError(f"{source}: no images in it or below it; put them there, or correct `path`")
     (Path(folder) / "images").mkdir(parents=True)
-    rows = []
+    rows, done = [], Counter()
     for number in progress(some_of(len(paths), row.size, seed), "copying images", unit="image"):
         path = paths[number]
-        open_image(path)
-        name = f"images/{number:06d}{path.suffix.lower()}"
-        shutil.copyfile(path, Path(folder) / name)
+        ending = path.suffix[1:].lower()
+        name = store_image(path, folder, f"{number:06d}", done, ending=ending)
         rows.append((f"{number:06d}", name, path.parent.name, path.relative_to(source).as_posix()))
-    write_dataset(folder, rows, f"Images: {row.licence}.\n", licence=row.licence, kind="classes", seed=seed)
+    about = {"licence": row.licence, "kind": "classes", "seed": seed, "images": counted(done)}
+    write_dataset(folder, rows, f"Images: {row.licence}.\n", **about)
 
 
 def some_of(n, most, seed):

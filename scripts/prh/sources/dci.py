@@ -5,14 +5,14 @@ for each of its parts. photos/ has the pictures, which are SA-1B's and come unde
 """
 
 import json
-import shutil
+from collections import Counter
 from pathlib import Path
 
 from prh.errors import InputError
 from prh.job import progress
 from prh.sources.classes import some_of
 from prh.sources.datasets import write_dataset
-from prh.sources.images import open_image
+from prh.sources.images import counted, store_image
 
 POOR, UNUSABLE = (
     1,
@@ -21,7 +21,7 @@ POOR, UNUSABLE = (
 
 
 def make(row, wheels, seed, folder):
-    """Take pictures with all that was written of each, perhaps of one split; stored as they come.
+    """Take pictures with all that was written of each, perhaps of one split.
 
     row.size: so many, drawn with `seed`; None takes all.
     Raises `InputError` for what is missing, a description that cannot be read, and too few of them.
@@ -31,17 +31,15 @@ def make(row, wheels, seed, folder):
     if row.size and row.size > len(keys):
         raise InputError(f"{source}: {row.size} pictures asked for, it has {len(keys)}; lower `size`")
     (Path(folder) / "images").mkdir(parents=True)
-    rows = []
+    rows, done = [], Counter()
     for number in progress(some_of(len(keys), row.size, seed), "copying images", unit="image"):
         path = source / "complete" / keys[number]
         image, text = _entry(path)
-        open_image(source / "photos" / image)
-        name = f"images/{number:06d}{Path(image).suffix.lower()}"
-        shutil.copyfile(source / "photos" / image, Path(folder) / name)
+        photo, ending = source / "photos" / image, Path(image).suffix[1:].lower()
+        name = store_image(photo, folder, f"{number:06d}", done, ending=ending)
         rows.append((f"{number:06d}", name, text, keys[number]))
-    write_dataset(
-        folder, rows, f"Images and texts: {row.licence}.\n", licence=row.licence, kind="dci", seed=seed
-    )
+    about = {"licence": row.licence, "kind": "dci", "seed": seed, "images": counted(done)}
+    write_dataset(folder, rows, f"Images and texts: {row.licence}.\n", **about)
 
 
 def _keys(source, split):

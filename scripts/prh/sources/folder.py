@@ -3,6 +3,7 @@
 import os
 import sys
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,13 @@ from prh.errors import InputError, about
 from prh.job import progress
 from prh.sources.captions import choose, read_table
 from prh.sources.datasets import write_dataset
-from prh.sources.images import read_image
+from prh.sources.images import counted, store_image
 
 
 def make(row, wheels, seed, folder):
     """Take image-caption pairs from the row's path: a folder with a table of captions, or the table.
 
-    Images are stored again as RGB PNG. The row's size: draw so many images with `seed`; None takes all, in the table's order.
+    Images are stored as RGB PNG. The row's size: draw so many images with `seed`; None takes all, in the table's order.
     Its captions: what is taken of several of an image, see `choose`.
 
     Raises
@@ -33,15 +34,15 @@ def make(row, wheels, seed, folder):
         [item.captions for item in items], [item.id for item in items], rule, seed, table.source
     )
     (Path(folder) / "images").mkdir(parents=True)
-    place, rows = _folder_of(table.images, items[0].image), []
+    place, rows, done = _folder_of(table.images, items[0].image), [], Counter()
     for item, caption in progress(list(zip(items, captions, strict=True)), "reading images", unit="image"):
-        name = f"images/{item.id}.png"
         with about(item.where):
-            image = read_image(_there(place, item.image) or place / item.image)
-        image.save(Path(folder) / name)
+            name = store_image(
+                _there(place, item.image) or place / item.image, folder, item.id, done, as_png=True
+            )
         rows.append((item.id, name, caption, item.image))
     note = f"Images and captions: {row.licence}.\n"
-    facts |= {"table": table.source.name, "read_as": table.read_as}
+    facts |= {"table": table.source.name, "read_as": table.read_as, "images": counted(done)}
     write_dataset(folder, rows, note, everything, licence=row.licence, kind="folder", seed=seed, **facts)
 
 

@@ -1,18 +1,18 @@
 """Pairs of a data set on the hub, in Parquet files."""
 
 import fnmatch
-import io
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
 from pyarrow.parquet import ParquetFile
 
 from prh.errors import InputError
 from prh.sources.captions import choose
 from prh.sources.datasets import write_dataset
 from prh.sources.hub import fetch_or_mirror
+from prh.sources.images import counted, store_image
 
 MOST = 6  # names in a message
 # -00000-of-00002, with a digest in old repositories, and a bare number, which may be a part's or a size.
@@ -100,7 +100,7 @@ def make_from_parquet(
 
     columns: of the image (its bytes), and of the text: a list of texts, one text, or the number of a class.
     caption_index: which of a list is the caption; None: what `captions` says, see `prh.sources.captions.choose`.
-    Images are stored as they come. size: so many pairs there must be; None takes what there is.
+    size: so many pairs there must be; None takes what there is.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def make_from_parquet(
     """
     image, caption = columns
     (Path(folder) / "images").mkdir(parents=True)
-    rows, texts_of = [], []
+    rows, texts_of, done = [], [], Counter()
     for path in files:
         known = ParquetFile(path).schema_arrow.names
         missing = {image, caption} - set(known)
@@ -122,8 +122,10 @@ def make_from_parquet(
             for pair in batch.to_pylist():
                 number = len(rows)
                 texts_of.append(_texts(pair[caption], caption_index, f"{path.name}: pair {number}"))
-                name = f"images/{number:05d}.{_format(pair[image]['bytes'], number, path.name)}"
-                (Path(folder) / name).write_bytes(pair[image]["bytes"])
+                called = f"{path.name}, image {number}"
+                name = store_image(
+                    (pair[image] or {"bytes": None})["bytes"], folder, f"{number:05d}", done, called
+                )
                 rows.append((f"{number:05d}", name, path.name))
     if size is not None and len(rows) != size:
         raise InputError(f"the data set has {len(rows)} pairs, not {size}; correct `revision` or `size`")
@@ -133,6 +135,7 @@ def make_from_parquet(
         taken["seed"] = seed
     rows = [(name, path, text, source) for (name, path, source), text in zip(rows, one, strict=True)]
     note = f"Images and captions: {licence}.\n"
+    taken["images"] = counted(done)
     write_dataset(folder, rows, note, everything, licence=licence, kind="hub", **taken, **facts)
 
 
@@ -149,13 +152,3 @@ def _texts(cell, index, where):
         )
         raise InputError(f"{where} has {at}")
     return texts
-
-
-def _format(data, number, source):
-    """File ending of an image, which must be readable to its end."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return image.format.lower()
-    except (UnidentifiedImageError, OSError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
-        raise InputError(f"{source}: image {number} is not readable ({error})") from None

@@ -1,6 +1,7 @@
 """Images with classes in archives on the hub, as WebDataset has them: KEY.jpg (or .png, .webp) beside KEY.cls, the class's number."""
 
 import tarfile
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from prh.job import progress
 from prh.sources.classes import ENDINGS, some_of
 from prh.sources.datasets import write_dataset
 from prh.sources.hub import fetch_or_mirror
-from prh.sources.images import open_image
+from prh.sources.images import counted, store_image
 
 
 def make(row, wheels, seed, folder):
@@ -30,7 +31,7 @@ def _wanted(paths):
 
 
 def make_from_archives(archives, root, names, size, seed, folder, licence, **facts):
-    """Take images and classes from archives below `root`, at most `size`, drawn with `seed`; images are stored as they come.
+    """Take images and classes from archives below `root`, at most `size`, drawn with `seed`.
 
     names: of the classes, by their numbers; where there are none, the number itself is the caption.
     Raises `InputError` for an archive or image that cannot be read, an image without class, and a class without name.
@@ -38,7 +39,7 @@ def make_from_archives(archives, root, names, size, seed, folder, licence, **fac
     samples = [sample for archive in archives for sample in _samples(archive)]
     chosen = some_of(len(samples), size, seed)
     (Path(folder) / "images").mkdir(parents=True)
-    rows = []
+    rows, done = [], Counter()
     for archive, numbers in groupby(progress(chosen, "extracting", unit="image"), lambda i: samples[i][0]):
         with tarfile.open(archive) as file:
             for number in numbers:
@@ -46,18 +47,16 @@ def make_from_archives(archives, root, names, size, seed, folder, licence, **fac
                 where = f"{archive.relative_to(root).as_posix()}: {image.name}"
                 if label is None:
                     raise InputError(f"{where} has no class (a file .cls beside it); take a folder instead")
-                name = f"images/{number:06d}{Path(image.name).suffix.lower()}"
-                (Path(folder) / name).write_bytes(file.extractfile(image).read())
-                open_image(Path(folder) / name)
+                data, ending = file.extractfile(image).read(), Path(image.name).suffix[1:].lower()
+                name = store_image(data, folder, f"{number:06d}", done, where, ending)
                 text = file.extractfile(label).read().decode(errors="replace").strip()
                 if names and not (text.isdigit() and int(text) < len(names)):
                     raise InputError(
                         f"{where}: class `{text}` has no line in classnames.txt ({len(names)} lines)"
                     )
                 rows.append((f"{number:06d}", name, names[int(text)] if names else text, where))
-    write_dataset(
-        folder, rows, f"Images: {licence}.\n", licence=licence, kind="webdataset", seed=seed, **facts
-    )
+    about = {"licence": licence, "kind": "webdataset", "seed": seed, "images": counted(done)}
+    write_dataset(folder, rows, f"Images: {licence}.\n", **about, **facts)
 
 
 def _samples(archive):
