@@ -8,7 +8,7 @@ BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
 from prh.configuration import loading
-from prh.configuration.tables import content_of, packages_of, revision_of
+from prh.configuration.tables import packages_of, revision_of
 from prh.alignment.catalogue import METRICS, parse_metric
 from prh.errors import InputError, check_writable
 from prh.features import panel
@@ -118,7 +118,7 @@ def row(table):
         own = table == "models" and found.path
         unused = NEEDS if found.repo or own else NEEDS + FOR_THE_HUB + ("path",) * (table == "models")
         columns = {column: value for column, value in vars(found).items() if column not in unused}
-        return {**columns, "revision": content_of(own) if own else revision_of(found, SETUP.packages)}
+        return {**columns, "revision": revision_of(found, SETUP.packages)}
 
     return facts
 

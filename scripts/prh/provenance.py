@@ -18,7 +18,6 @@ MANIFEST = "manifest.json"
 RECORDS = Path("results/records")
 RECORD_FORMAT = "prh-record 2"
 LIBRARY = Path(__file__).parent
-SEEN = Path(".snakemake/prh_digests.json")  # digests of files from outside, by path, size and time
 WORKFLOW = "workflow:"  # before the name of an input that is a part of the workflow, as the notebook is
 
 
@@ -47,28 +46,6 @@ def tree_files(folder):
     folder = Path(folder)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ".snakemake_timestamp")
     return [p.relative_to(folder).as_posix() for p in files]
-
-
-def outside_digest(folder, names):
-    """SHA-256 of files from outside the run, over their content, as 16 digits of hexadecimal text.
-
-    A file whose size and time are those of the last time is not read again; what was found stands in `SEEN`.
-    """
-    try:
-        seen = json.loads(SEEN.read_text())
-    except (OSError, ValueError):
-        seen = {}
-    found = {}
-    for path in (Path(folder).resolve() / name for name in names):
-        state = path.stat()
-        key = f"{path} {state.st_size} {state.st_mtime_ns}"
-        found[path.name] = seen.get(key) or file_digest(path)
-        seen[key] = found[path.name]
-    text = json_text(seen)
-    if not SEEN.is_file() or SEEN.read_text() != text:
-        write_texts(SEEN.parent, {SEEN.name: text})
-    lines = [f"{sha}  {name}\n" for name, sha in sorted(found.items())]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
 
 def json_text(value):
@@ -201,7 +178,7 @@ def _module_files(name, library, defined=False):
     return [file for file in (*packages, stem.with_suffix(".py")) if file.is_file()]
 
 
-def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1):
+def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1, outside=None):
     """The record of a finished job, as a mapping.
 
     Two clean runs give the same record but for what stands under the key `run`: start, duration, peak memory, and the
@@ -214,6 +191,7 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
     seconds: how long the job took.
     began: when it began, in UTC.
     script: the script that ran; None where that is unknown.
+    outside: digests of files from outside by path, which count as inputs.
 
     """
     made = {
@@ -222,7 +200,7 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
         "outputs": {
             name: {"sha256": digest(outputs[name]), "bytes": _size(outputs[name])} for name in sorted(outputs)
         },
-        "inputs": {_portable(p, script): digest(p) for p in sorted(map(str, inputs))},
+        "inputs": {_portable(p, script): digest(p) for p in sorted(map(str, inputs))} | (outside or {}),
         "parameters": params,
         "seeds": {name: value for name, value in params.items() if name == "seed"},
         "code": code_files(script, LIBRARY, _loaded()) if script else {},

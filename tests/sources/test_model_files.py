@@ -8,7 +8,6 @@ from safetensors.torch import load_file, save_file
 
 from helpers.tiny_models import LANGUAGE, VISION, save
 from prh.errors import InputError
-from prh.provenance import SEEN, outside_digest
 from prh.sources.model_files import local_files, size_of
 
 
@@ -41,27 +40,6 @@ def test_plain_weights_before_pickled_ones(tmp_path):
     save_file({"a": torch.zeros(2, 3)}, tmp_path / "model.safetensors")
     assert local_files(tmp_path).names == ["model.safetensors", "config.json"]
     assert size_of(local_files(tmp_path), "language").parameters == 6
-
-
-def test_a_digest_follows_the_content_alone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a").write_text("one")
-    first = outside_digest(tmp_path, ["a"])
-    assert SEEN.is_file()
-    (tmp_path / "a").touch()
-    assert outside_digest(tmp_path, ["a"]) == first
-    (tmp_path / "a").write_text("two")
-    assert outside_digest(tmp_path, ["a"]) != first
-    (tmp_path / "a").write_text("one")
-    assert outside_digest(tmp_path, ["a"]) == first
-
-
-def test_a_file_that_looks_the_same_is_not_read_again(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a").write_text("one")
-    first = outside_digest(tmp_path, ["a"])
-    monkeypatch.setattr("prh.provenance.file_digest", None)
-    assert outside_digest(tmp_path, ["a"]) == first
 
 
 def test_what_is_no_model(tmp_path):

@@ -26,17 +26,20 @@ from prh.job import progress
 from prh.provenance import (
     MANIFEST,
     RECORDS,
+    WORKFLOW,
     digest,
     read_manifest,
     read_record,
     tree_digests,
     write_texts,
 )
+from prh.sources.outside import SEEN, Outside, digests
 
 FOLDERS = ("results/", "figures/")
 OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
 PAGES = ("results/README.md", "figures/README.md", "results/report/tour.html")
 VERDICTS = ("fail", "absent", "suspect", "ok")
+MOST = 3  # changed files that are named
 COLUMNS = ("artifact", "kind", "rule", "checks", "verdict", "reason")
 
 
@@ -203,15 +206,46 @@ def _check_chain(run, finding, packages):
             wrong.append(f"made from {source}, of which there is no record")
         elif run.sha256(source) != run.made[name]["inputs"][source]:
             wrong.append(f"made from another {source} than is there now")
-    if not wrong and not run.made[name]["inputs"]:
+    if not wrong and not run.inputs(name):
         wrong, remark = _source(run, name, packages)
         finding.remarks += [remark] if remark else []
+    changed, remark = _outside(run, name)
+    wrong += changed
+    finding.remarks += [remark] if remark else []
     finding.wrong += wrong
     if not wrong:
         finding.passed.append("chain")
         leaves = _leaves(run, name)
         if kind_of(name) in ("figure", "report") and leaves:
             finding.remarks.append(f"rests on {len(leaves)} sources")
+
+
+def _outside(run, name):
+    """(what is wrong, a remark) of the files of the run's user that an artifact was made from, as they are there now.
+
+    Where none of them is there any more, as in a run that was sent to somebody else, nothing is held against it.
+    """
+    said = {
+        path: sha
+        for path, sha in run.made[name]["inputs"].items()
+        if not path.startswith((*FOLDERS, WORKFLOW))
+    }
+    place = {path: run.folder / Path(path).expanduser() for path in said}
+    there = [path for path in said if place[path].is_file()]
+    if not said:
+        return [], ""
+    if not there:
+        return [], f"{len(said)} files of its user are not here, and were not compared"
+    found = digests(Outside(Path(), [str(place[path]) for path in there]), run.folder / SEEN)
+    changed = [
+        f"{path}, which it was made from, has changed since"
+        for path in there
+        if found[str(place[path])] != said[path]
+    ]
+    gone = [f"{path}, which it was made from, is gone" for path in sorted(said.keys() - {*there})]
+    wrong = [*changed, *gone]
+    more = [f"and {len(wrong) - MOST} more files"] if len(wrong) > MOST else []
+    return wrong[:MOST] + more, "" if wrong else f"{len(said)} files of its user are as they were"
 
 
 def _source(run, name, packages):

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 from prh.configuration.schema import typed, validate, with_defaults
 from prh.errors import InputError
-from prh.provenance import outside_digest
+from prh.provenance import read_record, record_path
+from prh.sources import outside
 from prh.sources.model_files import local_files, size_of
 
 # What lies outside is looked at once for each configuration: its jobs are all of what it found.
@@ -63,7 +64,9 @@ def packages_of(row, packages, source="config"):
 
 
 def revision_of(row, packages, source="config"):
-    """What pins a table's row: its packages with their versions, or its repository's revision."""
+    """What pins a table's row: its packages with their versions, its repository's revision, or the content of its files."""
+    if getattr(row, "path", None):
+        return content_of(row)
     if row.repo:
         return row.revision or "main"
     return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
@@ -77,15 +80,26 @@ def size_by_path(path, modality):
 
 def look_again():
     """Forget what was found outside."""
-    for function in (files_of, size_by_path, content_of):
+    for function in (files_of, size_by_path, _content):
         function.cache_clear()
 
 
+def content_of(row):
+    """What pins a row with a `path`: a digest of its files; where they are gone, that of the files that it was made of.
+
+    Raises `InputError` where nothing is there, and nothing was made of it.
+    """
+    return _content(row.name, row.path, *(getattr(row, column, None) for column in ("source", "columns")))
+
+
 @cache
-def content_of(path):
-    """What pins a model that comes by a path: a digest of its files."""
-    files = files_of(path)
-    return f"sha256:{outside_digest(files.folder, files.names)}"
+def _content(name, path, source, columns):
+    made = Path("results", "data" if source else "models", name)
+    if not Path(path).expanduser().exists() and made.exists():
+        return read_record(record_path(made))["parameters"]["row"]["revision"]
+    row = SimpleNamespace(path=path, source=source, columns=columns)
+    files = outside.files_of_dataset(row) if source else outside.files_of_model(row)
+    return outside.fingerprint(files, outside.digests(files))
 
 
 def with_sets_expanded(names, rows, where, advice=""):

