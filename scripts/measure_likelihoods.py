@@ -2,7 +2,8 @@
 
 import torch
 
-from prh.features.loading import load
+from prh.errors import about
+from prh.features.loading import check_text, load
 from prh.features.tensors import write_tensors
 from prh.job import job, use_threads
 from prh.performance.labels import label_log_likelihoods
@@ -15,8 +16,11 @@ with job(snakemake) as out:
     model, tokenizer = load(
         given.model, "causal_lm", params.device, **params.weights, gpus=snakemake.resources.gpu
     )
+    text = read_text(given.text)
+    with about(given.model):
+        check_text(model, tokenizer, text, params.window)
     values, labels = label_log_likelihoods(
-        model, tokenizer, read_text(given.text), params.inputs, params.labels, params.window, model.device
+        model, tokenizer, text, params.inputs, params.labels, params.window, model.device
     )
     names = {"model": snakemake.wildcards.model, "corpus": snakemake.wildcards.corpus, **params.weights}
     write_tensors(

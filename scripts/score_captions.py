@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from prh.errors import about
 from prh.features.loading import load
 from prh.job import job, use_threads
 from prh.performance.bits_per_byte import caption_bits_per_byte
@@ -15,7 +16,8 @@ with job(snakemake) as out:
     model, tokenizer = load(
         snakemake.input.model, "causal_lm", params.device, **params.weights, gpus=snakemake.resources.gpu
     )
-    score = caption_bits_per_byte(model, tokenizer, captions, params.batch_tokens, model.device)
+    with about(snakemake.input.model):
+        score = caption_bits_per_byte(model, tokenizer, captions, params.batch_tokens, model.device)
     names = {"model": snakemake.wildcards.model, "dataset": snakemake.wildcards.dataset}
     names |= which_caption(snakemake.input.dataset)
     write_json(out.score, {**names, **params.weights, **asdict(score)})

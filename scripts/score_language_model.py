@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from prh.features.loading import load
+from prh.errors import about
+from prh.features.loading import check_text, load
 from prh.job import job, use_threads
 from prh.performance.bits_per_byte import bits_per_byte
 from prh.provenance import write_json
@@ -15,6 +16,8 @@ with job(snakemake) as out:
         snakemake.input.model, "causal_lm", params.device, **params.weights, gpus=snakemake.resources.gpu
     )
     text = read_text(snakemake.input.text)
+    with about(snakemake.input.model):
+        check_text(model, tokenizer, text, params.window)
     score = bits_per_byte(model, tokenizer, text, params.window, params.stride, model.device)
     names = {"model": snakemake.wildcards.model, "corpus": snakemake.wildcards.corpus}
     settings = {**params.weights, "window": params.window, "stride": params.stride}

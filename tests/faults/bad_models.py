@@ -1,5 +1,6 @@
 """Models that were made ready and lack something, and data sets and texts that they cannot take."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ LANGUAGE = Job(
     "extract_features",
     output={"features": "results/features/pictures/m.safetensors"},
     input={"model": MODEL, "dataset": DATA},
-    row=LANGUAGE_ROW, settings={"batch_tokens": 4, "mode": "robust", "pooling": "mean", "prompt": None}, weights={}, device="cpu",
+    row=LANGUAGE_ROW, settings={"batch_tokens": 4, "mode": "robust", "pooling": "mean", "prompt": None, "long_captions": "error"}, weights={}, device="cpu",
 )  # fmt: skip
 SCORE = Job(
     "score_language_model",
@@ -86,6 +87,20 @@ def pickled():
     Path(MODEL, "model.safetensors").unlink()
 
 
+def edit_json(path, **changes):
+    """A step that changes keys of a JSON file; None takes them out."""
+
+    def step():
+        found = {**json.loads(Path(path).read_text()), **changes}
+        Path(path).write_text(json.dumps({key: value for key, value in found.items() if value is not None}))
+
+    return step
+
+
+short_positions = edit_json(f"{MODEL}/config.json", max_position_embeddings=1)
+no_last_token = edit_json(f"{MODEL}/tokenizer_config.json", eos_token=None)
+
+
 def models():
     # fmt: off
     language, sharded = [dataset, language_model()], [dataset, language_model(max_shard_size="2KB")]
@@ -112,10 +127,14 @@ def models():
         ("manifest-halved", [*language, damage(f"{DATA}/manifest.json", halved)], (f"{DATA}/manifest.json: ",)),
     ]:
         yield Row(f"language-{name}", steps, LANGUAGE, says)
+    short = [*language, short_positions]
+    yield Row("language-captions-too-long", short, LANGUAGE.but(settings={**LANGUAGE.params["settings"], "prompt": "one two {caption}"}), (f"{MODEL}: ", "3 of 3 captions have more than the 1 tokens that the model takes (caption 0 has 3)", "set `features.long_captions` to truncate"))
+    yield Row("language-no-token-to-pad-with", [*language, no_last_token], LANGUAGE, (f"{MODEL}: the tokenizer has neither a pad nor an EOS token",))
     row = "model table, row `m`: "
     yield Row("language-layers", language, with_row(LANGUAGE, layers=4), (f"{row}layers is 4, but the model has 3",))
     yield Row("language-width", language, with_row(LANGUAGE, width=9), (f"{row}width is 9, but the model has 8",))
     text = "results/corpora/text.txt"
+    yield Row("text-window-too-long", [language_model(), short_positions, put(text, "one two three")], SCORE, (f"{MODEL}: key `performance.window` is 8 tokens, but the model takes 1",))
     yield Row("text-without-tokens", [language_model(), put(text, " \n")], SCORE, (f"{text}: no text in it",))
     yield Row("text-not-utf8", [language_model(), put(text, b"\xff\xfe")], SCORE, (f"{text}: not UTF-8",))
     vision, state, seen = (

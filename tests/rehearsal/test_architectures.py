@@ -122,7 +122,7 @@ def test_the_prompt_stands_around_the_caption(folder):
 def test_a_batch_that_does_not_fit_is_halved(folder, capsys):
     model, tokenizer = load(folder("BLOOM"), "text_encoder")
     expected = language.extract_features(model, tokenizer, CAPTIONS, ROOM)
-    longest = max(language.token_lengths(tokenizer, CAPTIONS))
+    longest = max(language.token_lengths(model, tokenizer, CAPTIONS))
     forward, sizes = model.forward, []
 
     def short_of_memory(input_ids, **given):
@@ -241,11 +241,12 @@ def test_two_towers_in_one_space(tmp_path):
         for name, values in (("text", alone.text_embeds), ("image", alone.image_embeds)):
             unit = torch.nn.functional.normalize(found[name][i], dim=0)
             torch.testing.assert_close(unit, values[0], rtol=1e-4, atol=1e-5)
-    row = SimpleNamespace(name="clip")
+    given = SimpleNamespace(name="clip"), tmp_path / "models/openai/clip/main", tmp_path / "data"
     machine = SimpleNamespace(device="cpu", weights={"dtype": "float32"})
-    _, facts = dual_encoder.features(
-        row, tmp_path / "models/openai/clip/main", tmp_path / "data", {"batch_images": 5}, machine
-    )
+    settings = {"batch_images": 5, "long_captions": "truncate"}
+    _, facts = dual_encoder.features(*given, settings, machine)
+    with pytest.raises(InputError, match="of 12 captions have more than the 11 tokens that the model takes"):
+        dual_encoder.features(*given, settings | {"long_captions": "error"}, machine)
     long = [len(tokenizer(caption)["input_ids"]) > 11 for caption in table.caption]
     assert 0 < facts["captions_cut"] == sum(long) < 12
     assert facts["logit_scale"] == pytest.approx(math.exp(2.6592), rel=1e-3)

@@ -35,7 +35,13 @@ LLAMA, BLOOMZ = "llama-7b", "bloomz-560m"
 REPOSITORIES = {BLOOMZ: "bigscience/bloomz-560m", LLAMA: "huggyllama/llama-7b"}
 SETTINGS = {
     BLOOMZ: {"batch_tokens": 64, "mode": "reference", "pooling": "last", "prompt": "This is {caption}"},
-    LLAMA: {"batch_tokens": 64, "mode": "robust", "pooling": "mean", "prompt": None},
+    LLAMA: {
+        "batch_tokens": 64,
+        "mode": "robust",
+        "pooling": "mean",
+        "prompt": None,
+        "long_captions": "error",
+    },
 }
 WEIGHTS = {"dtype": "bfloat16"}
 TASKS = {"hellaswag": (10, "acc_norm,none", 0.25), "gsm8k": (5, "exact_match,strict-match", 0.5)}
@@ -183,7 +189,11 @@ def make_gap(root):
     standins.dual_encoder(root, repo)
     row = row_of("clip", repo, modality="both", type="dual_encoder", layers=2, dtype="float32")
     given, here = {"model": fetch_stand_in(root, row), "dataset": DATA}, {"dataset": "wit", "model": "clip"}
-    how = {"weights": {"dtype": "float32"}, "device": "cpu", "settings": {"batch_images": 4}}
+    how = {
+        "weights": {"dtype": "float32"},
+        "device": "cpu",
+        "settings": {"batch_images": 4, "long_captions": "error"},
+    }
     run("extract_features", {"features": TOWERS}, given, here, row=row, **how)
     how = {"dataset": ["wit"], "models": ["clip"], "shifts": [0, 0.5, 1], "k": 5}
     draws = {"resamples": 50, "confidence": 0.95, "seed": 0}

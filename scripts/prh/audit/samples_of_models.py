@@ -14,7 +14,7 @@ from PIL import Image
 
 from prh.features.adapters import ADAPTERS, module_of
 from prh.features.layers import read_features
-from prh.features.loading import load
+from prh.features.loading import load, positions_of
 from prh.features.summaries import prompt_of, text_of
 from prh.features.tensors import read_tensors
 from prh.sources.caption_levels import distinct_captions, read_levels
@@ -127,12 +127,16 @@ def _of_captions(params, row, inputs, table):
     """Hidden states of one caption at a time, without padding, or their mean over the captions of an item: per layer (items, d)."""
     settings = params["settings"]
     model, tokenizer = _language_model(params, inputs["model"], "text_encoder")
-    place = {"first": 0, "last": -1}.get(settings.get("pooling"))
+    place, cut = {"first": 0, "last": -1}.get(settings.get("pooling")), {}
+    if settings.get("long_captions") == "truncate" and positions_of(model):
+        cut = {"truncation": True, "max_length": positions_of(model)}
 
     def layers_of(caption):
         text = (settings.get("prompt") or "{caption}").replace("{caption}", caption)
         with torch.inference_mode():
-            states = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states
+            states = model(
+                **tokenizer(text, return_tensors="pt", **cut), output_hidden_states=True
+            ).hidden_states
         values = [state[0].double().numpy() for state in states]
         return [value.mean(axis=0) if place is None else value[place] for value in values]
 
@@ -155,7 +159,7 @@ def _of_pixels(params, row, inputs, table):
 
 
 def _of_blocks(params, row, inputs, table):
-    """One image at a time, by a hook on timm's block its output's class token, on a ResNet's stage its average: per layer (images, d)."""
+    """One image at a time, by hooks on timm's blocks their outputs pooled, on a CNN's stages their averages: per layer (images, d)."""
     try:
         import timm  # has an environment of its own: the audit does without where it must
     except ImportError:
@@ -169,16 +173,26 @@ def _of_blocks(params, row, inputs, table):
     size = facts["input_size"][-1]
     resized = math.floor(size / facts["crop_pct"])
     cnn = row.type == "timm_cnn"
-    for part in [model.act1, model.layer1, model.layer2, model.layer3, model.layer4] if cnn else model.blocks:
-        part.register_forward_hook(
-            lambda _part, _given, output: kept.append(
-                (output.mean(dim=(2, 3))[0] if cnn else output[0, 0]).double().numpy()
-            )
-        )
+    space = (1, 2) if getattr(model, "output_fmt", "NCHW") == "NHWC" else (2, 3)
+    how = params["settings"].get("pooling") or (
+        "cls" if getattr(model, "cls_token", None) is not None else "mean"
+    )
+
+    def pooled(output):
+        if cnn:
+            return output.mean(dim=space)[0]
+        if how == "map":
+            return model.attn_pool(model.norm(output))[0]
+        return output[0, 0] if how == "cls" else output[0, model.num_prefix_tokens :].mean(dim=0)
+
+    stages = [facts["module"] for facts in model.feature_info] if cnn else []
+    for part in map(model.get_submodule, stages) if cnn else model.blocks:
+        part.register_forward_hook(lambda _part, _given, output: kept.append(pooled(output).double().numpy()))
     for path in (inputs["dataset"] / image for image in table.image):
         kept.clear()
-        how = facts["interpolation"], facts["mean"], facts["std"]
-        pixels = _pixels(path, resized, size, *how, as_timm=True)
+        pixels = _pixels(
+            path, resized, size, facts["interpolation"], facts["mean"], facts["std"], as_timm=True
+        )
         with torch.inference_mode():
             model.forward_features(torch.from_numpy(pixels)[None].to(dtype))
         rows.append([*kept])

@@ -42,7 +42,7 @@ class Adapter(NamedTuple):
     layouts: tuple = ("transformers",)
 
 
-TEXT = ("batch_tokens", "mode", "pooling", "prompt")
+TEXT = ("batch_tokens", "mode", "pooling", "prompt", "long_captions")
 IMAGES = ("batch_images",)
 PIXELS = ("image_size", "mean", "std", "interpolation")
 
@@ -91,7 +91,9 @@ ADAPTERS = {
         *("vision", "vision", "transformers", IMAGES, "states"), packaged=False, on_hub=True, pooling=OF_IMAGE
     ),
     "dual_encoder": Adapter(
-        "both", "dual_encoder", "transformers", IMAGES, "towers", packaged=False, on_hub=True
+        *("both", "dual_encoder", "transformers", (*IMAGES, "long_captions"), "towers"),
+        packaged=False,
+        on_hub=True,
     ),
 }
 

@@ -6,7 +6,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from prh.errors import InputError, about
 from prh.features.batching import in_batches
 from prh.features.layers import LayerCollector
-from prh.features.loading import load_weights
+from prh.features.loading import count_too_long, load_weights, positions_of, token_lengths
 from prh.sources.datasets import paths_of, read_captions
 from prh.sources.images import open_image
 
@@ -32,7 +32,7 @@ def load(folder, device="cpu", dtype="float32"):
 def extract_features(model, tokenizer, processor, captions, paths, batch_size):
     """{"text": (n, d), "image": (n, d)} float32: what both towers make of each pair, in the shared space, before any scaling.
 
-    Captions are cut where the text tower's positions end, as the model's own tokenizer does. A batch that does not fit is halved.
+    Captions are cut where the text tower's positions end. A batch that does not fit is halved.
     """
     texts, images = LayerCollector(len(captions)), LayerCollector(len(paths))
 
@@ -54,23 +54,21 @@ def extract_features(model, tokenizer, processor, captions, paths, batch_size):
 
 
 def tokens(model, tokenizer, captions):
-    """What the text tower takes: captions padded, and cut, to all of its positions, as these models are trained."""
-    how = {"padding": "max_length", "truncation": True, "max_length": positions(model)}
+    """What the text tower takes: captions filled up, or cut, to all of its positions, as these models are trained."""
+    how = {"padding": "max_length", "truncation": True, "max_length": positions_of(model)}
     return tokenizer(captions, **how, return_tensors="pt").to(model.device)
-
-
-def positions(model):
-    """Tokens that the text tower takes at most."""
-    return model.config.text_config.max_position_embeddings
 
 
 def features(row, folder, dataset, settings, machine):
     """Both towers' vectors by name, and what the feature file says of them; see `adapters`."""
     model, tokenizer, processor = load(folder, machine.device, **machine.weights)
     captions, paths = read_captions(dataset).caption.tolist(), paths_of(dataset)
-    cut = sum(len(ids) > positions(model) for ids in tokenizer(captions, verbose=False)["input_ids"])
     with about(folder):
+        token_lengths(
+            model.text_model, tokenizer, captions, settings["long_captions"]
+        )  # what cannot be read is said
         layers = extract_features(model, tokenizer, processor, captions, paths, settings["batch_images"])
     scale = float(model.logit_scale.detach().exp())
+    cut = count_too_long(model, tokenizer, captions)
     facts = {"pooling": "projections into the shared space", "logit_scale": scale, "captions_cut": cut}
     return layers, facts | machine.weights

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from prh.errors import InputError
 from prh.features.layers import LayerCollector
 from prh.job import progress
 from prh.sources.images import open_image
@@ -52,3 +53,13 @@ def preprocess(image, row):
     pixels = np.asarray(image.crop((left, top, left + size, top + size)), dtype=np.float32) / 255
     pixels = (pixels - np.float32(row.mean)) / np.float32(row.std)
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+
+def check_said(row, found):
+    """Raise `InputError` where a model's row says something else of its images than the model does, by column."""
+    for column, value in found.items():
+        said = getattr(row, column)
+        pairs = zip(said, value, strict=True) if isinstance(said, list) else [(said, value)]
+        alike = said is None or all(a == b if isinstance(a, str) else abs(a - b) < 1e-4 for a, b in pairs)
+        if not alike:
+            raise InputError(f"model table, row `{row.name}`: {column} is {said}, but the model has {value}")

@@ -14,12 +14,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from prh.errors import InputError, about
 from prh.features.batching import in_batches, tokens_for
 from prh.features.layers import LayerCollector
-from prh.features.loading import load, token_lengths
+from prh.features.loading import count_too_long, load, positions_of, token_lengths
 from prh.sources.datasets import ALL, read_captions
 from prh.sources.wheels import extract, join_members, members
 
 POOLING = {"mean": "mean over valid tokens", "last": "last token", "first": "first token"}
-USUAL = {"mode": "robust", "prompt": None}  # not mentioned in a feature file
+USUAL = {"mode": "robust", "prompt": None, "long_captions": "error"}  # not mentioned in a feature file
 CHECK_TEXT = "The Platonic Representation Hypothesis: models converge as they get better."
 
 
@@ -39,7 +39,15 @@ def make_ready(row, wheels, seed, folder):
 
 
 def extract_features(
-    model, tokenizer, captions, batch_tokens=None, device="cpu", mode="robust", pooling="mean", prompt=None
+    model,
+    tokenizer,
+    captions,
+    batch_tokens=None,
+    device="cpu",
+    mode="robust",
+    pooling="mean",
+    prompt=None,
+    long_captions="error",
 ):
     """Hidden states of every layer, the embedding first, averaged over the valid tokens (the paper, section 3).
 
@@ -55,12 +63,13 @@ def extract_features(
         in the model's own type.
     pooling: "mean" over the valid tokens, or the "last" or "first" of them.
     prompt: a text around each caption, which stands where the text has {caption}.
+    long_captions: of captions with more tokens than the model takes: "error", or "truncate" them at the end.
 
-    Returns name -> (n, d) float32. Raises `InputError` for a caption without tokens.
+    Returns name -> (n, d) float32. Raises `InputError` for a caption that the model cannot take, see `loading.token_lengths`.
 
     """
-    texts = [prompt.replace("{caption}", caption) for caption in captions] if prompt else captions
-    lengths = token_lengths(tokenizer, texts)
+    texts = _prompted(captions, prompt)
+    lengths = token_lengths(model, tokenizer, texts, long_captions)
     reference = mode == "reference"
     tokenizer.padding_side = "left" if reference else "right"
     if reference:
@@ -68,6 +77,8 @@ def extract_features(
         lengths = [max(lengths)] * len(texts)
     else:
         padding, order = {"padding": True}, sorted(range(len(texts)), key=lambda i: (lengths[i], i))
+    if long_captions == "truncate" and positions_of(model):
+        padding |= {"truncation": True, "max_length": max(lengths)}
     accepted = inspect.signature(model.forward).parameters
     collector = LayerCollector(len(texts))
 
@@ -117,7 +128,13 @@ def features_of_captions(captions, folder, settings, machine):
     with about(folder):
         layers = extract_features(model, tokenizer, captions, device=model.device, **settings)
     facts = {key: settings[key] for key in USUAL if settings[key] != USUAL[key]} | machine.weights
+    if settings["long_captions"] == "truncate":
+        facts["captions_cut"] = count_too_long(model, tokenizer, _prompted(captions, settings["prompt"]))
     return layers, {"pooling": POOLING[settings["pooling"]], **facts}
+
+
+def _prompted(captions, prompt):
+    return [prompt.replace("{caption}", caption) for caption in captions] if prompt else captions
 
 
 def _mean_pooled(states, mask, dtype):

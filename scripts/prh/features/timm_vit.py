@@ -1,4 +1,4 @@
-"""Models by timm: of a ViT the class token of every block's output, before the final norm; of a ResNet the average after each stage."""
+"""Models by timm: of a ViT every block's output, before the final norm, pooled; of any other the average over space after each stage."""
 
 from pathlib import Path
 
@@ -8,13 +8,21 @@ from timm.data import create_transform, resolve_data_config
 
 from prh.errors import InputError, about
 from prh.features.batching import in_batches
+from prh.features.images import check_said
 from prh.features.layers import LayerCollector
 from prh.sources.datasets import paths_of
 from prh.sources.images import open_image
 
+POOLING = {
+    "cls": "class token of each block",
+    "mean": "mean over the patches of each block",
+    "map": "the model's attention pool, of each block",
+    None: "average after each stage",
+}
+
 
 def load(folder, dtype="float32", device="cpu"):
-    """Model (evaluation mode) and its own preprocessing, from a folder with the hub's config.json and model.safetensors.
+    """Model (evaluation mode), its own preprocessing and the facts of that, from a folder with the hub's config.json and model.safetensors.
 
     config.json gives the architecture, its arguments and the data config; timm's own registry is not asked for them.
     """
@@ -25,19 +33,33 @@ def load(folder, dtype="float32", device="cpu"):
         model = timm.create_model(f"local-dir:{folder}", pretrained=True)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: not a model that timm loads ({str(error).splitlines()[0]})") from None
-    if not is_cnn(model) and (not hasattr(model, "blocks") or model.num_prefix_tokens < 1):
-        raise InputError(f"{folder}: neither a ViT with a class token nor a ResNet")
-    transform = create_transform(**resolve_data_config(model.pretrained_cfg, model=model), is_training=False)
-    return model.eval().to(device, getattr(torch, dtype)), transform
+    if not hasattr(model, "forward_intermediates"):
+        raise InputError(f"{folder}: timm gives no layers of {type(model).__name__}; take another model")
+    facts = resolve_data_config(model.pretrained_cfg, model=model)
+    transform = create_transform(**facts, is_training=False)
+    return model.eval().to(device, getattr(torch, dtype)), transform, facts
 
 
-def is_cnn(model):
-    """Whether it is a ResNet, as timm has them."""
-    return hasattr(model, "layer4")
+def is_vit(model):
+    """Whether it is a ViT, as timm has them: blocks over tokens, some of them perhaps before the patches. Else it is a CNN here."""
+    return hasattr(model, "blocks") and hasattr(model, "num_prefix_tokens")
 
 
-def extract_features(model, transform, paths, batch_size):
-    """Class token after each block, or average after each stage, of the images at `paths`, in order: name -> (n, d) float32.
+def pooling_of(model, asked=None):
+    """How a ViT's tokens become one vector: as asked, or by the class token where there is one, else by the mean over patches.
+
+    Raises `InputError` for a class token, or an attention pool, that the model has not.
+    """
+    has_class = getattr(model, "cls_token", None) is not None
+    if asked == "cls" and not has_class:
+        raise InputError("pooling is cls, but the model has no class token; leave it out, or take mean")
+    if asked == "map" and getattr(model, "attn_pool", None) is None:
+        raise InputError("pooling is map, but the model has no attention pool; leave it out, or take mean")
+    return asked or ("cls" if has_class else "mean")
+
+
+def extract_features(model, transform, paths, batch_size, pooling="cls"):
+    """Each block's output, pooled, or average after each stage, of the images at `paths`, in order: name -> (n, d) float32.
 
     Of ViTs the paper's nodes `blocks.{i}.add_1`, which are the blocks' outputs. A batch that does not fit into memory is halved.
     """
@@ -48,7 +70,7 @@ def extract_features(model, transform, paths, batch_size):
         images = torch.stack([transform(open_image(paths[i]).convert("RGB")) for i in positions])
         images = images.to(parameter.device, parameter.dtype)
         with torch.inference_mode():
-            if is_cnn(model):
+            if not is_vit(model):
                 stages = model.forward_intermediates(images, intermediates_only=True)
                 collector.add(
                     positions, {f"stage{i}": state.mean(dim=(2, 3)) for i, state in enumerate(stages)}
@@ -57,16 +79,34 @@ def extract_features(model, transform, paths, batch_size):
             blocks = model.forward_intermediates(
                 images, norm=False, return_prefix_tokens=True, output_fmt="NLC", intermediates_only=True
             )
-        collector.add(positions, {f"block{i}": prefix[:, 0] for i, (_, prefix) in enumerate(blocks, start=1)})
+            pooled = [_pooled(model, block, pooling) for block in blocks]
+        collector.add(positions, {f"block{i}": values for i, values in enumerate(pooled, start=1)})
 
     in_batches(list(range(len(paths))), batch_size, run)
     return collector.finished()
 
 
+def _pooled(model, block, pooling):
+    """A block's output as (b, d). Of a model without tokens before the patches timm gives the patches (b, n, d) alone."""
+    patches, before = block if isinstance(block, tuple) else (block, block[:, :0])
+    if pooling == "cls":
+        return before[:, 0]
+    if pooling == "mean":
+        return patches.float().mean(dim=1)
+    return model.attn_pool(model.norm(torch.cat([before, patches], dim=1)))
+
+
 def features(row, folder, dataset, settings, machine):
     """Layers (n, d) by name, and what the feature file says of them; see `adapters`."""
-    model, transform = load(folder, device=machine.device, **machine.weights)
+    model, transform, facts = load(folder, device=machine.device, **machine.weights)
+    kind = "timm_vit" if is_vit(model) else "timm_cnn"
+    if row.type != kind:
+        raise InputError(
+            f"model table, row `{row.name}`: key `type`: {type(model).__name__} is of type `{kind}`"
+        )
+    said = {column: facts[column] for column in ("mean", "std", "interpolation")}
+    check_said(row, {"image_size": facts["input_size"][-1], **said})
     with about(folder):
-        layers = extract_features(model, transform, paths_of(dataset), settings["batch_images"])
-    pooling = "average after each stage" if is_cnn(model) else "class token of each block"
-    return layers, {"pooling": pooling, **machine.weights}
+        pooling = pooling_of(model, settings.get("pooling")) if is_vit(model) else None
+        layers = extract_features(model, transform, paths_of(dataset), settings["batch_images"], pooling)
+    return layers, {"pooling": POOLING[pooling], **machine.weights}

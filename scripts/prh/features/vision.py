@@ -11,7 +11,7 @@ from transformers import AutoImageProcessor, AutoModel
 from prh.errors import InputError, about
 from prh.features.adapters import PIXELS
 from prh.features.batching import in_batches
-from prh.features.images import preprocess
+from prh.features.images import check_said, preprocess
 from prh.features.layers import LayerCollector
 from prh.features.loading import load_weights
 from prh.sources.datasets import paths_of
@@ -67,17 +67,8 @@ def pixels_of(row, folder):
         "std": list(processor.image_std) if normalised else [1.0] * 3,
         "interpolation": Image.Resampling(processor.resample).name.lower(),
     }
-    for column, value in found.items():
-        check_said(row, column, value)
+    check_said(row, found)
     return pixels
-
-
-def check_said(row, column, found):
-    """Raise `InputError` where a model's row says something else of an image than the model."""
-    said = getattr(row, column)
-    pairs = zip(said, found, strict=True) if isinstance(said, list) else [(said, found)]
-    if said is not None and not all(a == b if isinstance(a, str) else abs(a - b) < 1e-4 for a, b in pairs):
-        raise InputError(f"model table, row `{row.name}`: {column} is {said}, but the model has {found}")
 
 
 def pooling_of(model, asked=None):

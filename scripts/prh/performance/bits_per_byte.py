@@ -78,7 +78,7 @@ def caption_bits_per_byte(model, tokenizer, captions, batch_tokens=None, device=
 
     A caption's first token, which is the beginning-of-sequence token where the tokenizer has one, is not scored.
     """
-    lengths = token_lengths(tokenizer, captions)
+    lengths = token_lengths(model, tokenizer, captions)
     tokenizer.padding_side = "right"
     order = sorted(range(len(captions)), key=lambda i: (lengths[i], i))
     accepted = inspect.signature(model.forward).parameters
