@@ -65,12 +65,7 @@ rule tabulate_alignment:
     """The best layer pair of every model pair."""
     input:
         tiles=[path for d in DATASETS for m in METRICS_USED for path in tiles(d, m)],
-        calibrated=[
-            path
-            for d in DATASETS
-            for m in CALIBRATED
-            for path in tiles(d, m, "calibration", only_across=True)
-        ],
+        calibrated=[p for d in DATASETS for m in CALIBRATED for p in tiles(d, m, "calibration", True)],
     output:
         table=table("alignment", "The score of every pair of models"),
     log:
@@ -80,6 +75,7 @@ rule tabulate_alignment:
     conda:
         "../envs/tables.yaml"
     params:
+        **FITTED,
         modality={name: SETUP.models[name].modality for name in MODELS},
         code=code("tabulate_alignment"),
     message:

@@ -53,6 +53,10 @@ def check_folders():
 check_folders()
 SETUP = load_configuration()
 CONFIG = SETUP.config
+# Of a run of few items a parameter of what tells of it; of another run none, so that nothing of that runs anew.
+FITTED = {"fitted": SETUP.fitted} if SETUP.fitted else {}
+if SETUP.fitted and workflow.is_main_process:
+    print(SETUP.fitted, file=sys.stderr)
 # With the defaults filled in: the report's captions read it. The last key is for a message; no parameter, so that it re-runs nothing.
 config.update(CONFIG, needed_by=SETUP.needed_by())
 LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")

@@ -39,6 +39,7 @@ rule report:
     conda:
         "../envs/notebook.yaml"
     params:
+        **FITTED,
         title=CONFIG["title"],
         dataset=DATASETS[0],
         data=SETUP.datasets[DATASETS[0]].label,
@@ -74,6 +75,7 @@ rule make_page:
     conda:
         "../envs/page.yaml"
     params:
+        **FITTED,
         title=CONFIG["title"],
         metric=CONFIG["alignment"]["metrics"][0],
         text=SETUP.corpora[CORPUS].label,

@@ -62,5 +62,5 @@ def bytes_of_features(dataset, models):
 
 
 def items(dataset):
-    """Items of a data set; of a local folder the table may not say, then as many as the paper has."""
-    return SETUP.datasets[dataset].size or 1024
+    """Items of a data set; where they are not known yet, as many as the paper has."""
+    return SETUP.sizes[dataset] or 1024

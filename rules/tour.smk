@@ -48,9 +48,10 @@ def caption_of(dataset=None):
     """The same, of a data set by its name."""
     if dataset is None:
         return ""
-    data = SETUP.datasets[dataset]
-    pairs = f", n = {data.size:,} pairs" if data.size else ""
-    return f"{CONFIG['title']} · {data.label}{pairs} · best layer pair per model pair"
+    size = SETUP.sizes[dataset]
+    pairs = f", n = {size:,} pairs" if size else ""
+    few = " · metrics fitted to few pairs" if SETUP.fitted else ""
+    return f"{CONFIG['title']} · {SETUP.datasets[dataset].label}{pairs}{few} · best layer pair per model pair"
 
 
 def labels_of(models):

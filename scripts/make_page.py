@@ -25,5 +25,6 @@ with job(snakemake) as out:
         [given.alignment, given.performance, given.correlation],
         figures,
         params.figures,
+        params.get("fitted", ""),
     )
     out.page.write_text(page, encoding="utf-8")

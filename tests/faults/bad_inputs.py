@@ -306,6 +306,25 @@ def folders():
         yield Row(f"image-{name}", [pictures, step], PICTURES, says)
 
 
+def planned(**changes):
+    """`my_pictures` is the folder of three pictures, and the run's data set."""
+    off = dict.fromkeys(("transfer", "caption_density", "colour_geometry"))
+    return table(
+        "datasets", cell("my_pictures", "path", "data/pictures"), datasets=["my_pictures"], **off, **changes
+    )
+
+
+def at_planning():
+    """What is known of a folder before any job."""
+    # fmt: off
+    too_large = "100 neighbours need at least 102 pairs, but data set `my_pictures` has 3; take them out, or set `alignment.fit` to true"
+    yield Row("config-metrics-that-do-not-fit", [pictures, planned(alignment__fit=False)], dry_run, ("key `alignment.metrics`: mutual_knn@10, ", too_large))
+    two = put(CSV, "image,caption\na.png,one\nb.png,two\n")
+    yield Row("config-two-items", [pictures, two, planned()], dry_run, ("key `datasets`: data set `my_pictures` has 2 items, at least 3 are needed",))
+    quote = put(CSV, 'image,caption\na.png,"one\n')
+    yield Row("captions-at-planning", [pictures, quote, planned()], dry_run, (f"Configuration error. {CSV}, line 2: a quote opens",))
+
+
 # Data sets of other layouts.
 
 CLASSES = PICTURES.but(row=PICTURES.params["row"] | {"source": "classes"})

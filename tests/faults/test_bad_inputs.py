@@ -22,6 +22,7 @@ TABLE = [
         bad_inputs.bad_tables,
         bad_inputs.own_models,
         bad_inputs.folders,
+        bad_inputs.at_planning,
         bad_inputs.layouts,
         bad_inputs.small_models,
         bad_artifacts.tasks,

@@ -20,6 +20,7 @@ class Metric:
     maximum, minimum: the ends of its range in robust mode, None where it has none.
     cheap_null: a permutation costs far less than computing the metric anew.
     official: the official code has it, so there is a reference mode.
+    fewest: items that it needs at least to say anything; with neighbours k + 2.
     kernel, sigma, window, variant: which kernel, of which distances, or CKNNA variant it is made of.
     """
 
@@ -34,6 +35,7 @@ class Metric:
     minimum: float | None = 0.0
     cheap_null: bool = True
     official: bool = True
+    fewest: int = 4
     kernel: str | None = None
     sigma: float = 1.0
     window: tuple[float, float] = (0.0, 1.0)
@@ -111,7 +113,8 @@ LISTED: dict[str, Metric] = {
     "trsa_0_0.075": _trsa(0, 0.075),
     "trsa_0.2_0.8": _trsa(0.2, 0.8),
     "rtd_lite": Metric("RTD-Lite (share of shared tree)", "tree", is_global=True),
-    "svcca": Metric("SVCCA", "subspace", is_global=True),
+    # Ten components: of fewer than twelve items they span all that there is, and every score is 1.
+    "svcca": Metric("SVCCA", "subspace", is_global=True, fewest=12),
     "procrustes": Metric("Procrustes", "subspace", is_global=True, cheap_null=False, official=False),
 }
 METRICS = Catalogue(LISTED)

@@ -172,14 +172,6 @@ def _check_metrics(configuration, source):
 
 def _check_numbers(configuration, source):
     config = configuration.config
-    largest = max(parse_metric(name)[1] or 2 for name in config["alignment"]["metrics"])
-    for name in config["datasets"]:
-        size = configuration.datasets[name].size
-        if size is not None and largest > size - 2:
-            raise InputError(
-                f"{source}: key `alignment.metrics`: {largest} neighbours need at least {largest + 2} pairs, "
-                f"but data set `{name}` has {size}"
-            )
     performance = config["performance"]
     if performance["stride"] >= performance["window"]:
         raise InputError(
@@ -279,13 +271,6 @@ def _check_transfer(configuration, source):
         )
     _check_data(configuration, [transfer["images"]], f"{where}.images`")
     _check_data(configuration, transfer["tasks"], f"{where}.tasks`")
-    size = configuration.datasets[transfer["images"]].size
-    half = transfer["images"] in transfer["tasks"]  # the other half is for the probes
-    if size and transfer["k"] > size // (1 + half) - 2:
-        raise InputError(
-            f"{where}.k`: {transfer['k']} neighbours need at least {transfer['k'] + 2} images, but data set "
-            f"`{transfer['images']}` has {size}{', half of them for alignment' if half else ''}"
-        )
 
 
 def _check_gap(configuration, source):
@@ -305,11 +290,6 @@ def _check_gap(configuration, source):
     _check_data(configuration, [gap["data"]], f"{where}.data`")
     if 0 not in gap["shifts"] or gap["shifts"] != sorted(set(gap["shifts"])):
         raise InputError(f"{where}.shifts`: {gap['shifts']}: they must rise, and 0 must be among them")
-    size = configuration.datasets[gap["data"] or configuration.config["datasets"][0]].size
-    if size and gap["k"] > size - 2:
-        raise InputError(
-            f"{where}.k`: {gap['k']} neighbours need at least {gap['k'] + 2} pairs, here are {size}"
-        )
 
 
 def _check_licences(configuration, source):

@@ -3,11 +3,12 @@
 Whatever is wrong raises `InputError` with one line: the file, the key or row, and what to do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from prh.alignment.catalogue import parse_metric
 from prh.configuration.checks import check
 from prh.configuration.schema import as_yaml, read_schema, validate, with_defaults
+from prh.configuration.sizes import check_sizes, count_items, fit
 from prh.configuration.tables import look_again, packages_of, read_table, size_by_path, with_sets_expanded
 from prh.errors import InputError
 from prh.features.adapters import ADAPTERS
@@ -26,13 +27,19 @@ USUAL_SIZE = Size(parameters=10**9, layers=25, width=1024)  # taken where neithe
 
 @dataclass(frozen=True)
 class Configuration:
-    """The checked configuration; rows of the tables by name, chosen models and data sets in the config's order."""
+    """The checked configuration; rows of the tables by name, chosen models and data sets in the config's order.
+
+    sizes: items of each data set asked for, None where they are not known yet. fitted: what was left out or lowered for few
+    items, in words, or "".
+    """
 
     config: dict
     packages: dict
     datasets: dict
     models: dict
     corpora: dict
+    sizes: dict = field(default_factory=dict)
+    fitted: str = ""
 
     def chosen(self, modality=None):
         """Names of the chosen models, in the config's order, optionally of one modality."""
@@ -169,7 +176,10 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
         )
     configuration = Configuration(config=config, **tables)
     check(configuration, find, source)
-    return configuration
+    sizes = count_items(configuration.datasets, configuration.asked("datasets"))
+    fitted = fit(config, configuration.datasets, sizes, source)
+    check_sizes(configuration, sizes, source)
+    return replace(configuration, sizes=sizes, fitted=fitted)
 
 
 def _from_elsewhere(row):

@@ -42,7 +42,7 @@ SCORES = [
 ]
 
 
-def make_page(template, title, metric, text, models, datasets, tables, figures, titles):
+def make_page(template, title, metric, text, models, datasets, tables, figures, titles, fitted=""):
     """The page as text.
 
     Parameters
@@ -53,6 +53,7 @@ def make_page(template, title, metric, text, models, datasets, tables, figures, 
     models: per model, in order, at least label, modality and init.
     datasets: per data set, in order: label, folder, tiles (the main metric's), neighbors (model -> path).
     tables: paths of the final tables of alignment, performance and correlation.
+    fitted: what was left out or lowered for few items, in words.
     figures: paths of PNG files, each with its numbers beside it as CSV, per data set; titles: what each shows, by the
         file's stem.
 
@@ -69,7 +70,7 @@ def make_page(template, title, metric, text, models, datasets, tables, figures, 
         "metrics": {name: METRICS[name].label for name in table.metric.unique()},
         "models": models,
         "scores": {"columns": SCORES, "rows": _rows(listed[SCORES])},
-        "told": opening(next(iter(runs.values()))),
+        "told": opening(next(iter(runs.values())), fitted),
         "figures": [
             {
                 "dataset": name,

@@ -78,8 +78,8 @@ def read_run(dataset, data, text, metric, models, folder="results/tables"):
     return run_of(dataset, data, text, metric, models, *map(read_table, paths))
 
 
-def opening(run):
-    """What is compared, and how."""
+def opening(run, fitted=""):
+    """What is compared, and how. fitted: what was left out or lowered for few items, in words."""
     language, vision = run.of("language"), run.of("vision")
     untrained = [model for model in (*language, *vision) if not run.is_trained(model)]
     who = [f"{many(len(language), 'language model')}, which read only the captions"] if language else []
@@ -104,7 +104,7 @@ def opening(run):
         found += ["Brackets hold bootstrap intervals."]
     if untrained:
         found += [f"Random weights: {run.labels(untrained)}. What such a model reaches takes no learning."]
-    return " ".join(found)
+    return " ".join([*found, fitted] if fitted else found)
 
 
 def scores(run):
