@@ -50,7 +50,7 @@ def caption_of(dataset=None):
         return ""
     size = SETUP.sizes[dataset]
     pairs = f", n = {size:,} pairs" if size else ""
-    few = " · metrics fitted to few pairs" if SETUP.fitted else ""
+    few = " · metrics fitted" if SETUP.fitted else ""
     return f"{CONFIG['title']} · {SETUP.datasets[dataset].label}{pairs}{few} · best layer pair per model pair"
 
 

@@ -49,6 +49,15 @@ def test_metrics(layers, name):
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
+def test_a_table_of_fewer_neighbours_is_not_used(layers):
+    """A run whose neighbour tables hold 20 may have CKNNA of 30, which ranks its features itself."""
+    x, y = (definitions.Prepared(side, "exact", False)[0] for side in layers)
+    narrow = [definitions.ranked(layer, K) for layer in (x, y)]
+    found = definitions.score("cknna_paper", 2 * K, x, y, *narrow)
+    assert found == definitions.score("cknna_paper", 2 * K, x, y)
+    assert found != definitions.score("cknna_paper", K, x, y, *narrow)
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_metrics_where_items_hardly_differ(layers, name):
     """Items 1e-3 about a common one, as class tokens in a ViT's first blocks: float32 has the digits if it is centred."""

@@ -60,12 +60,14 @@ def ranked(layer, k):
 def score(metric, k, x, y, ids_x=None, ids_y=None, widths=None):
     """A metric's value for one layer pair, as a float.
 
-    x, y: prepared layers (n, d_x), (n, d_y). ids_x, ids_y: their neighbour tables (n, >= k), made anew if not given.
+    x, y: prepared layers (n, d_x), (n, d_y). ids_x, ids_y: their neighbour tables, made anew if they are not given or hold fewer than k.
     widths: the width of the narrowest layer of either model, which limits SVCCA.
     """
     if k is not None:
-        ids_x = ranked(x, k) if ids_x is None else ids_x[:, :k]
-        ids_y = ranked(y, k) if ids_y is None else ids_y[:, :k]
+        ids_x, ids_y = (
+            ranked(layer, k) if ids is None or ids.shape[1] < k else ids[:, :k]
+            for layer, ids in ((x, ids_x), (y, ids_y))
+        )
     if metric in ("mutual_knn", "mutual_knn_debiased"):
         share = float(np.mean([np.isin(a, b).mean() for a, b in zip(ids_x, ids_y, strict=True)]))
         chance = k / (len(ids_x) - 1)
