@@ -37,7 +37,7 @@ rule crate:
         "../envs/crate.yaml"
     params:
         config=CONFIG,
-        title=CONFIG["title"],
+        title=verbatim(CONFIG["title"]),
         large=CONFIG["crate"]["features"],
         code=code("crate"),
     message:

@@ -6,8 +6,8 @@ COLOUR_DATA = COLOURS.get("data") or DATASETS[0]
 OF_COLOURS = {  # what its figure is told
     "words": COLOURS.get("words"),
     "models": labels_of(COLOUR_LANGUAGE),
-    "data": SETUP.datasets[COLOUR_DATA].label,
-    "caption": CONFIG["title"],
+    "data": verbatim(SETUP.datasets[COLOUR_DATA].label),
+    "caption": verbatim(CONFIG["title"]),
 }
 COLOUR_WORDS = str(find(CONFIG["tables"]["colours"]))
 

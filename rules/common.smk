@@ -79,6 +79,11 @@ PREPARATION = {
 }
 
 
+def verbatim(text):
+    """Parameter function: words of the configuration as they are. In a bare text Snakemake would look for wildcards in braces."""
+    return lambda wildcards: text
+
+
 def only(names):
     """Wildcard constraint: one of these names; with none it matches nothing."""
     return "|".join(names) or "(?!)"

@@ -14,7 +14,7 @@ FIGURES = {
         MAIN,
         "Alignment as captions say more (figure 9)",
         {"density": "results/tables/caption_density.csv"},
-        COMMON | {"k": DENSITY.get("k"), "caption": caption_of(*WITH_LEVELS)},
+        COMMON | {"k": DENSITY.get("k"), "caption": verbatim(caption_of(*WITH_LEVELS))},
         drawn=DATASETS[:1] if WITH_LEVELS else [],
     ),
     "colour_geometry": Figure(
@@ -73,7 +73,7 @@ FIGURES = {
         "What holds of each metric (figure 11)",
         {},
         {
-            "caption": f"{CONFIG['title']} · facts of the metrics, not of this run's data",
+            "caption": verbatim(f"{CONFIG['title']} · facts of the metrics, not of this run's data"),
             "metrics": CONFIG["alignment"]["metrics"],
         },
     ),

@@ -40,10 +40,10 @@ rule report:
         "../envs/notebook.yaml"
     params:
         **FITTED,
-        title=CONFIG["title"],
+        title=verbatim(CONFIG["title"]),
         dataset=DATASETS[0],
-        data=SETUP.datasets[DATASETS[0]].label,
-        text=SETUP.corpora[CORPUS].label,
+        data=verbatim(SETUP.datasets[DATASETS[0]].label),
+        text=verbatim(SETUP.corpora[CORPUS].label),
         metric=CONFIG["alignment"]["metrics"][0],
         models=labels_of(MODELS),
         figures={n: FIGURES[n].title for n in drawn(DATASETS[0]) if FIGURES[n].chapter in STORY_CHAPTERS},
@@ -76,9 +76,9 @@ rule make_page:
         "../envs/page.yaml"
     params:
         **FITTED,
-        title=CONFIG["title"],
+        title=verbatim(CONFIG["title"]),
         metric=CONFIG["alignment"]["metrics"][0],
-        text=SETUP.corpora[CORPUS].label,
+        text=verbatim(SETUP.corpora[CORPUS].label),
         models=labels_of(MODELS),
         shown=SHOWN,
         figures={name: figure.title for name, figure in FIGURES.items()},

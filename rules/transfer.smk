@@ -10,7 +10,7 @@ WITH_PANEL = DATASETS[:1] if TRANSFER else []  # whose figures they stand with
 CONVERGED = {name: f"results/tables/{name}.csv" for name in ("convergence", "vision_pairs", "competence")}
 PLACED = {name: f"results/tables/{name}.csv" for name in ("vision_places", "competence")}
 OF_PANEL = {
-    "caption": (
+    "caption": verbatim(
         f"{CONFIG['title']} · {SETUP.datasets[IMAGES].label} · last layers of {len(PANEL)} models"
         if IMAGES
         else ""

@@ -1,5 +1,6 @@
 """The report that Snakemake makes: everything in it has its place and its caption, and every caption is used."""
 
+import html
 import json
 import re
 
@@ -90,11 +91,14 @@ def filled_in():
 @pytest.mark.parametrize("name", CAPTIONS)
 def test_a_caption_is_sound_and_complete(name, filled_in):
     """Of the paper's scale too, whose figures no test here draws: every name in it is there, and it is sound RST."""
-    params = {"metric": "mutual_knn@10", "caption": "a caption", "performance_label": "1 - bits per byte"}
-    params |= {"data": "drawings", "how": "mds", "k": 10, "models": {"m": {"label": "a model"}}}
+    words = "R$^{2}$ {English} _of_ a_ <b> 100 % *x* |y| [z]_ `"  # as users' labels and titles may be
+    params = {"metric": "mutual_knn@10", "caption": words, "performance_label": words}
+    params |= {"data": words, "how": "mds", "k": 10, "models": {"m": {"label": words}}}
     text = (ROOT / "report" / f"{name}.rst").read_text()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     filled = environment.from_string(text).render(snakemake={"params": params, "config": filled_in})
     body = publish_parts(filled, writer="html", settings_overrides={"halt_level": 2})["body"]
     assert [part for part in PARTS if f"<strong>{part}</strong>" in body] == PARTS
     assert "mailto:" not in body
+    shown = " ".join(html.unescape(re.sub("<[^>]*>", "", body)).split())
+    assert shown.count(words) == text.count("``{{ snakemake.params.") - text.count("params.metric }}``")

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
-from prh.figures.style import STYLE
+from prh.figures.style import STYLE, fitted, wrapped
 from prh.sources.colours import to_srgb
 
 TRUE, FOUND = ["true_l", "true_a", "true_b"], ["l", "a", "b"]
@@ -44,7 +44,8 @@ def colour_geometry(places, table, labels, caption):
             )
             row = table[table.space == space].iloc[0]
             axis.set_title(
-                f"{labels.get(space, space)}\n{_words('rho', row)}\n{_words('r2', row)}", fontsize=7.5
+                f"{wrapped(labels.get(space, space))}\n{_words('rho', row)}\n{_words('r2', row)}",
+                fontsize=7.5,
             )
             axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
         marks = [
@@ -69,7 +70,7 @@ def colour_geometry(places, table, labels, caption):
         for axis in axes[:, 0]:
             axis.set_ylabel("b*: blue to yellow")
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def _words(name, row):

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
-from prh.figures.style import MARKERS, STYLE
+from prh.figures.style import MARKERS, STYLE, fitted, wrapped
 from prh.sources.caption_levels import OWN, is_control
 from prh.tables import MEAN
 
@@ -24,7 +24,7 @@ def alignment_by_caption_density(table, models, caption, chance, k):
             mine = table[table.language == model]
             levels = mine[(mine.level != OWN) & ~mine.level.map(is_control)]
             own, control = mine[mine.level == OWN], mine[mine.level.map(is_control)]
-            _bars(left, levels, label=models[model]["label"], **style)
+            _bars(left, levels, label=wrapped(models[model]["label"]), **style)
             _bars(left, own, **{**style, "linestyle": "none", "marker": "D", "markerfacecolor": "white"})
             _bars(left, control, **{**style, "linestyle": "none", "marker": "x"})
             left.plot(
@@ -57,7 +57,7 @@ def alignment_by_caption_density(table, models, caption, chance, k):
         figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=7.5)
         items = f"here {round(k / chance) + 1:,} of them, drawn by the seed"
         figure.supxlabel(f"{caption}\n{items}", fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def _looks(language, models):

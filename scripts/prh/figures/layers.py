@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
-from prh.figures.style import MARKERS, STYLE, legend, looks
+from prh.figures.style import MARKERS, STYLE, WIDE, fitted, legend, looks, plain_powers, wrapped
 
 MODALITIES = ("language", "vision")
 SIDES = {"mutual_knn": "neighbours: mutual k-NN", "cknna": "and distances: CKNNA"}
@@ -28,15 +28,21 @@ def layers_described(table, models, caption):
                     part = table[table.model == name]
                     depth = part.layer / max(part.layer.max(), 1)
                     axis.plot(
-                        depth, part[column], label=models[name]["label"], **look[name] | {"markersize": 3}
+                        depth,
+                        part[column],
+                        label=wrapped(models[name]["label"]),
+                        **look[name] | {"markersize": 3},
                     )
-                axis.set(ylabel=words, yscale="log" if column == "dimension" else "linear")
+                axis.set_ylabel(words)
+                if column == "dimension":
+                    axis.set_yscale("log")
+                    plain_powers(axis.yaxis)
             row[0].set_title(f"{modality} models", loc="left")
             row[-1].legend(fontsize=6.5, loc="upper left", bbox_to_anchor=(1, 1))
         for axis in axes[1]:
             axis.set_xlabel("depth: first layer 0, last 1")
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def distance_windows(table, models, caption):
@@ -49,9 +55,21 @@ def distance_windows(table, models, caption):
             mine = table[(table.model_x == x) & (table.model_y == y)]
             middle = (mine.low + mine.high) / 2
             style = {"color": colour, "marker": MARKERS[number], "markersize": 4.5}
-            label = f"{models[x]['label']} ({mine.layer_x.iloc[0]}) with {models[y]['label']} ({mine.layer_y.iloc[0]})"
+            one, other = (
+                f"{models[x]['label']} ({mine.layer_x.iloc[0]})",
+                f"with {models[y]['label']} ({mine.layer_y.iloc[0]})",
+            )
+            label = f"{one} {other}" if len(one + other) < 2 * WIDE + 4 else f"{one}\n{other}"
             error = [mine.score - mine.ci_low, mine.ci_high - mine.score]
-            left.errorbar(middle, mine.score, error, capsize=2, elinewidth=0.8, label=label, **style)
+            left.errorbar(
+                middle,
+                mine.score,
+                error,
+                capsize=2,
+                elinewidth=0.8,
+                label=wrapped(label, 2 * WIDE + 4),
+                **style,
+            )
             left.plot(middle, mine.tau, linestyle=":", color=colour, linewidth=1)
             right.plot(middle, (mine.score - mine.null_mean) / mine.null_sd, **style)
         for axis in (left, right):
@@ -59,13 +77,14 @@ def distance_windows(table, models, caption):
             axis.set_xlabel("quantiles of all distances: near pairs to the left")
         left.set_ylabel("tRSA within the window")
         right.set(ylabel="standard deviations of the null above it", yscale="symlog")
+        plain_powers(right.yaxis)
         handles, _ = left.get_legend_handles_labels()
         handles.append(
             Line2D([], [], label="what chance exceeds one time in twenty", linestyle=":", color="0.3")
         )
         figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize=7.5)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def neighbours_vs_distances(table, models, caption, k):
@@ -91,7 +110,10 @@ def neighbours_vs_distances(table, models, caption, k):
             times = (mine.score / mine.null_mean).median()
             axis.set_title(f"k = {k}: {times:.1f} times its null (median)")
             axis.set_xticks(
-                range(len(language)), [models[m]["label"] for m in language], rotation=15, ha="right"
+                range(len(language)),
+                [wrapped(models[m]["label"], 28) for m in language],
+                rotation=15,
+                ha="right",
             )
             axis.set(ylabel=words, ylim=(0, None))
         legend(
@@ -101,4 +123,4 @@ def neighbours_vs_distances(table, models, caption, k):
             [Line2D([], [], label="null, mean", marker="_", color="0.3", linestyle="none")],
         )
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 
 from prh.alignment.catalogue import METRICS, parse_metric
 from prh.figures.performance import draw_lines
-from prh.figures.style import STYLE, heatmap, legend, looks, metric_label
+from prh.figures.style import STYLE, fitted, heatmap, legend, looks, metric_label, wrapped
 
 CKNNA = {m: spec for m, spec in METRICS.items() if spec.family == "cknna"}
 
@@ -39,7 +39,7 @@ def alignment_by_metric(table, models, caption, performance_label):
         legend(figure, look, models, nulls[:1])
         figure.supylabel("alignment")
         figure.supxlabel(f"{performance_label}\n{caption}", fontsize=8)
-    return figure
+    return fitted(figure)
 
 
 def cknna_sweep(table):
@@ -81,7 +81,7 @@ def cknna_by_k(sweep, models, caption):
                         mine[column],
                         color=colour,
                         marker=marker,
-                        label=models[model]["label"],
+                        label=wrapped(models[model]["label"]),
                     )
             panels[0].set_title(METRICS[variant].label)
             panels[1].set(xscale="log", xlabel="k")
@@ -91,7 +91,7 @@ def cknna_by_k(sweep, models, caption):
         axes[1, 0].set_ylabel("minus the first model,\nby SD over models")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7.5)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def agreement(table):
@@ -113,7 +113,7 @@ def metric_agreement(square, pairs, caption):
             vmax=1,
         )
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def raw_vs_calibrated(table, correlation, caption):
@@ -152,7 +152,7 @@ def raw_vs_calibrated(table, correlation, caption):
             )
         axes[2].set(title="with performance", xlabel="mean Pearson correlation")
         figure.supxlabel(f"filled: q < 0.05 · {caption}", fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def properties(names):
@@ -179,4 +179,4 @@ def metric_properties(table, caption):
         axis.spines[:].set_visible(False)
         axis.hlines(np.arange(len(table) + 1) - 0.5, -0.5, values.shape[1] - 0.5, color="0.9", linewidth=0.6)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)

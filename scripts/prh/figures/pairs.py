@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from prh.figures.style import STYLE, heatmap, metric_label
+from prh.figures.style import STYLE, WIDE, fitted, heatmap, metric_label, wrapped
 
 
 def alignment_matrix(table, models, caption):
@@ -15,14 +15,14 @@ def alignment_matrix(table, models, caption):
         for row in table.itertuples():
             i, j = names.index(row.model_x), names.index(row.model_y)
             square[i, j] = square[j, i] = row.score
-        labels = [models[m]["label"] for m in names]
+        labels = [wrapped(models[m]["label"]) for m in names]
         figure, axis = plt.subplots(figsize=(0.62 * len(names) + 3, 0.56 * len(names) + 2.4))
         heatmap(axis, square, labels, f"alignment ({metric_label(table.name.iloc[0])})", vmin=0)
         split = sum(models[m]["modality"] == "language" for m in names)
         axis.axhline(split, color="white", linewidth=3)
         axis.axvline(split, color="white", linewidth=3)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def layer_alignment(table, pairs, models, caption, name):
@@ -44,8 +44,9 @@ def layer_alignment(table, pairs, models, caption, name):
             axis.plot(
                 best.layer_y, best.layer_x, marker="o", markersize=9, markerfacecolor="none", color="red"
             )
-            axis.set(xlabel=f"layer of {models[y]['label']}", ylabel=f"layer of {models[x]['label']}")
+            of_x, of_y = (wrapped(f"layer of {models[m]['label']}", WIDE + 9) for m in (x, y))
+            axis.set(xlabel=of_y, ylabel=of_x)
             axis.set_title(f"best {best.score:.3f} at ({int(best.layer_x)}, {int(best.layer_y)})")
         figure.colorbar(image, ax=axes[0].tolist(), label=f"alignment ({metric_label(name)})")
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)

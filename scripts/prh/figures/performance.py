@@ -6,11 +6,12 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
-from prh.figures.style import STYLE, legend, looks, metric_label
+from prh.figures.style import STYLE, fitted, legend, looks, metric_label, wrapped
 from prh.tables import FEWEST
 
 SIZES = ("tiny", "small", "base", "large", "huge", "giant")
 SIZE_COLOURS = dict(zip(SIZES, mpl.colormaps["viridis"](np.linspace(0, 0.88, len(SIZES))), strict=True))
+NAME = 20  # letters of a language model's name on a line, beside others
 SIZE_MARKERS = dict(zip(SIZES, "osD^vP", strict=True))
 
 
@@ -46,13 +47,15 @@ def alignment_vs_performance(table, models, caption, performance_label):
         axes[1].set_xticks(range(len(others)), [_broken(models[m]["label"]) for m in others])
         axes[1].set(xlim=(-0.6, max(len(others), 1) - 0.4), xlabel="no bits-per-byte")
         axes[1].set_visible(bool(others))
-        axes[0].set(xlabel=performance_label, ylabel=f"alignment ({metric_label(table.name.iloc[0])})")
+        axes[0].set(
+            xlabel=wrapped(performance_label, 60), ylabel=f"alignment ({metric_label(table.name.iloc[0])})"
+        )
         axes[0].set_ylim(0, None)
         axes[0].margins(x=0.14)
         order = table.groupby("model_y").score.max().sort_values(ascending=False).index
         legend(figure, {m: look[m] for m in order}, models)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def draw_lines(axis, table, look, column="score"):
@@ -75,8 +78,17 @@ def alignment_by_family(table, models, caption, performance_label):
     table = table.dropna(subset="bits_per_byte")
     families = list(dict.fromkeys(models[model]["family"] for model in table.model_y))
     with mpl.rc_context(STYLE):
+        names = {model: wrapped(models[model]["label"], 30) for model in table.model_x}
+        longest = max((len(line) for name in names.values() for line in name.split("\n")), default=0)
+        pad = max(46, 6 + 3.2 * longest)  # points, over the names
+        height = 3.6 + (pad - 46) / 72 + 0.2 * max(wrapped(family, 26).count("\n") for family in families)
         figure, axes = plt.subplots(
-            1, len(families), figsize=(2.5 * len(families) + 1, 3.6), sharey=True, sharex=True, squeeze=False
+            1,
+            len(families),
+            figsize=(2.5 * len(families) + 1, height),
+            sharey=True,
+            sharex=True,
+            squeeze=False,
         )
         for axis, family in zip(axes[0], families, strict=True):
             for model in (m for m in dict.fromkeys(table.model_y) if models[m]["family"] == family):
@@ -94,10 +106,10 @@ def alignment_by_family(table, models, caption, performance_label):
             for row in table.drop_duplicates("model_x").itertuples():
                 place = (1 - row.bits_per_byte, 1.01)
                 axis.annotate(
-                    models[row.model_x]["label"], place, xycoords=("data", "axes fraction"), rotation=90,
+                    names[row.model_x], place, xycoords=("data", "axes fraction"), rotation=90,
                     ha="center", va="bottom", fontsize=5, color="0.35",
                 )  # fmt: skip
-            axis.set_title(family, pad=46)
+            axis.set_title(wrapped(family, 26), pad=pad)
         axes[0, 0].set_ylabel(f"alignment ({metric_label(table.name.iloc[0])})")
         axes[0, 0].set_ylim(0, None)
         sizes = [
@@ -109,7 +121,7 @@ def alignment_by_family(table, models, caption, performance_label):
         ]
         figure.legend(handles=handles, loc="outside right center", fontsize=7.5, title="ViT size")
         figure.supxlabel(f"{performance_label}\n{caption}", fontsize=8)
-    return figure
+    return fitted(figure)
 
 
 def alignment_vs_downstream(table, models, caption):
@@ -131,7 +143,7 @@ def alignment_vs_downstream(table, models, caption):
             mine = table[table.measure == measure]
             shots = sorted(set(mine.shots.dropna().astype(int)))
             for row in mine.itertuples():
-                label = models[row.model]["label"]
+                label = wrapped(models[row.model]["label"], 30)
                 if len(shots) > 1 and not pd.isna(row.shots):
                     label += f", {int(row.shots)} shots"
                 colour = colours[models[row.model]["family"]]
@@ -147,12 +159,12 @@ def alignment_vs_downstream(table, models, caption):
             axis.set(title=measure + (f", {shots[0]} shots" if len(shots) == 1 else ""), ylabel="score")
         vision = models[table.model_y.iloc[0]]["label"] if len(table) else "the vision model"
         handles = [
-            Line2D([], [], label=family, color=colour, marker="o", linestyle="")
+            Line2D([], [], label=wrapped(family), color=colour, marker="o", linestyle="")
             for family, colour in colours.items()
         ]
         figure.legend(handles=handles, loc="outside right center", fontsize=7.5)
         figure.supxlabel(f"alignment with {vision}; hollow: published score\n{caption}", fontsize=8)
-    return figure
+    return fitted(figure)
 
 
 def _name_language_models(axis, table, models):
@@ -162,18 +174,24 @@ def _name_language_models(axis, table, models):
         .drop_duplicates("model_x")
         .sort_values("bits_per_byte", ascending=False)
     )
-    gap = 0.2 * max(np.ptp(places.bits_per_byte), 1e-9)
-    levels = []  # the last place on each level
+    names = {model: _broken(models[model]["label"]) for model in places.model_x}
+    lines = [line for name in names.values() for line in name.split("\n")]
+    gap = max([0.2, *(0.015 * len(line) for line in lines)]) * max(np.ptp(places.bits_per_byte), 1e-9)
+    tall, levels = [], []  # lines of the tallest name on each level, and the last place on it
+    placed = []
     for row in places.itertuples():
         place = 1 - row.bits_per_byte
         level = next((i for i, last in enumerate(levels) if place - last > gap), len(levels))
         levels[level : level + 1] = [place]
+        lines = max([*tall[level : level + 1], 1 + names[row.model_x].count("\n")])
+        tall[level : level + 1] = [lines]
+        placed.append((names[row.model_x], place, level))
+    for name, place, level in placed:
         axis.axvline(place, color="0.9", linewidth=0.8, zorder=0)
-        text = _broken(models[row.model_x]["label"])
-        axis.annotate(
-            text, (place, 1.01 + 0.09 * level), xycoords=("data", "axes fraction"), ha="center", fontsize=7.5
-        )
+        above = 2 + 10 * sum(tall[:level])  # points
+        at = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        axis.annotate(name, (place, 1), (0, above), **at, ha="center", fontsize=7.5)
 
 
 def _broken(label):
-    return label.replace(" (", "\n(")
+    return wrapped(label.replace(" (", "\n("), NAME)

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from prh.alignment.catalogue import METRICS
 from prh.figures.comparison import BOTH
-from prh.figures.style import MARKERS, STYLE
+from prh.figures.style import MARKERS, STYLE, fitted
 from prh.performance.published import MEANS, ONLY_PUBLISHED
 
 # Of MEANS: colour, marker, line.
@@ -36,7 +36,7 @@ def published_alignment(table, caption):
                 axis.scatter(part.x, part.y, s=30, facecolor="white", label=family, zorder=2, **look)
             for row in mine.itertuples():
                 text, side = f"{row.size}$^{{{row.letters}}}$", 1 - 2 * (families.index(row.family) % 2)
-                place = {"textcoords": "offset points", "fontsize": 7, "color": "0.35"}
+                place = {"textcoords": "offset points", "fontsize": 7, "color": "0.35", "parse_math": True}
                 if row.y == row.y:
                     place["ha"] = "left" if side > 0 else "right"  # families near each other, on two sides
                     axis.annotate(text, (row.x, row.y), (5 * side, -2), **place)
@@ -61,7 +61,7 @@ def published_alignment(table, caption):
             letters,
             caption,
         )
-    return figure
+    return fitted(figure)
 
 
 def published_by_metric(table, caption):
@@ -91,9 +91,13 @@ def published_by_metric(table, caption):
             axis.set(title=_label(metric) if metric else "without k", xlabel="k" if metric else "")
         axis.margins(x=0.4)
         figure.supylabel("mean over 170 pairs", fontsize=9)
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7.5)
+        names = figure.legend(
+            *axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7.5
+        )
+        for text in names.get_texts():
+            text.set_parse_math(True)  # the letters of their sources, raised
         _say(figure, "Published by others: alignment, chance, and what is left", letters, caption)
-    return figure
+    return fitted(figure)
 
 
 def _label(metric):
@@ -145,4 +149,4 @@ def reproduced_vs_published(table, caption):
         for axis in list(axes.flat)[len(quantities) :]:
             axis.set_visible(False)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)

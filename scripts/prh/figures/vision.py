@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
 from prh.features.panel import DIFFERENT, SAME_FAMILY, SAME_TRAINING, SAME_WEIGHTS
-from prh.figures.style import MARKERS, STYLE, metric_label
+from prh.figures.style import MARKERS, STYLE, fitted, metric_label, wrapped
 from prh.performance.transfer import ALL, APART, MEAN, SHARE
 
 RELATIONS = {SAME_TRAINING: "#b5367a", SAME_FAMILY: "#f0a030", DIFFERENT: "#31688e"}
@@ -45,7 +45,7 @@ def vision_convergence(numbers, caption):
         axes[0].set_ylabel(f"alignment ({metric_label(f'mutual_knn@{int(pairs.k.iloc[0])}')})")
         axes[0].set_ylim(0, None)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
 
 
 def _bins(axis, table, measure):
@@ -98,9 +98,14 @@ def vision_map(numbers, caption, how):
                 axis.annotate(number, (row.x, row.y), **place, fontsize=7, color="0.2")
         style = {"color": "0.4", "linestyle": "", "markersize": 6}
         handles = [
-            Line2D([], [], label=f"trained by: {kind}", marker=marker[kind], **style) for kind in kinds
+            Line2D([], [], label=wrapped(f"trained by: {kind}"), marker=marker[kind], **style)
+            for kind in kinds
         ]
-        names = [f"{number}  {label}" for number, label in enumerate(numbers.label, start=1)] if named else []
+        names = (
+            [wrapped(f"{number}  {label}") for number, label in enumerate(numbers.label, start=1)]
+            if named
+            else []
+        )
         handles += [Line2D([], [], label=name, linestyle="") for name in names]
         figure.legend(handles=handles, loc="outside right center", fontsize=7)
         figure.colorbar(drawn, ax=axis, label=SHARE, location="left", shrink=0.7)
@@ -112,4 +117,4 @@ def vision_map(numbers, caption, how):
             f"permuted ones with up to {found.agreement_null:.2f}", fontsize=7.5,
         )  # fmt: skip
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)

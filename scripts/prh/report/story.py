@@ -13,6 +13,7 @@ from prh.report import (
     sentences_published,
     sentences_vision,
 )
+from prh.report.markup import as_markdown
 from prh.report.run import many, run_of
 from prh.tables import read_table
 
@@ -62,7 +63,7 @@ class Told:
 
 
 def _markdown(paragraphs, heads):
-    return "\n\n".join(f"**{head}.** {text}" for head, text in paragraphs if head in heads)
+    return "\n\n".join(f"**{head}.** {as_markdown(text)}" for head, text in paragraphs if head in heads)
 
 
 def tell(figure, run, numbers):
