@@ -104,9 +104,9 @@ ROWS = {
     "models": ("model", maker_of),
     "corpora": ("corpus", source_of_corpus),
 }
-# Columns of the model table that say what a job needs and not what it computes: a change of theirs re-runs nothing.
-# pooling is among a model's settings.
-NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling")
+# Columns that say what a job needs, or how something is called, and not what is computed: a change of theirs re-runs only what
+# shows them, of itself (labels_of). pooling is among a model's settings.
+NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling", "label", "family")
 # Columns for rows of the hub, or of a model by a path: left out of other rows, whose results are then what they were without them.
 FOR_THE_HUB = (
     *("repo", "mirror", "caption_index", "files"),

@@ -4,7 +4,7 @@ GAP = CONFIG["modality_gap"] or {}
 WITH_GAP = [GAP.get("data") or DATASETS[0]] if GAP else []
 OF_TOWERS = {  # what its figure is told
     "models": labels_of(GAP.get("models", [])),
-    "caption": caption_of(*WITH_GAP).rpartition(" · ")[0],
+    "caption": verbatim(caption_of(*WITH_GAP).rpartition(" · ")[0]),
 }
 
 

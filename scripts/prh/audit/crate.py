@@ -169,7 +169,7 @@ def licences(records):
     for record in records:
         found = record["parameters"].get("row") or record["parameters"].get("package") or {}
         if found.get("licence"):
-            rows.add((found.get("label") or found.get("content") or "", found["licence"]))
+            rows.add((found.get("content") or found.get("name") or "", found["licence"]))
     lines = [f"| {what} | {licence} |" for what, licence in sorted(rows)]
     return "\n".join(
         ["# Licences of what the run fetched", "", "| what | licence |", "|---|---|", *lines, ""]

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
-from prh.figures.style import MARKERS, STYLE
+from prh.figures.style import MARKERS, STYLE, fitted, wrapped
 
 CONES = {
     "cosine_images": "images with images",
@@ -31,7 +31,12 @@ def modality_gap(table, models, caption):
             for column, line in FINDS.items():
                 error = [rows[column] - rows[f"{column}_low"], rows[f"{column}_high"] - rows[column]]
                 finds.errorbar(rows.gap, rows[column], error, linestyle=line, elinewidth=0.8, **style)
-            knn.plot(rows.gap, rows.mutual_knn, label=f"{models[name]['label']}: gap {now.gap:.2f}", **style)
+            knn.plot(
+                rows.gap,
+                rows.mutual_knn,
+                label=wrapped(f"{models[name]['label']}: gap {now.gap:.2f}"),
+                **style,
+            )
             for axis in (loss, finds, knn):
                 axis.axvline(now.gap, color=colour, linewidth=0.8, linestyle=":")
         n = table.n.iloc[0]
@@ -51,4 +56,4 @@ def modality_gap(table, models, caption):
         finds.legend(lines, ["image to text", "text to image"], fontsize=7)
         figure.legend(loc="outside upper center", ncols=3, fontsize=7.5)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
-    return figure
+    return fitted(figure)
