@@ -7,14 +7,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from helpers.configuration import SCHEMAS, laid_over
 from helpers.project import ROOT, SNAKEMAKE
 from helpers.tiny_models import save
 from prh.configuration import loading
 from prh.configuration.add import add_data, add_model, type_of
+from prh.configuration.tables import content_of, look_again
 from prh.errors import InputError
 from prh.sources import hub
 from prh.sources.model_files import local_files
@@ -118,6 +121,41 @@ def test_a_model_of_the_hub(workplace, monkeypatch):
     row = read(config).models["tiny-bert"]
     assert (row.repo, row.revision, row.parameters) == ("org/Tiny-BERT", "0" * 40, 1234)
     assert (row.type, row.path) == ("text_encoder", "")
+
+
+def test_another_content_is_another_revision(workplace):
+    place = save("vit", workplace / "vit")
+    looked = []
+    for changed in (None, "preprocessor_config.json", "notes.txt", "training.log"):
+        if changed:
+            with (place / changed).open("a") as file:
+                file.write("\n")
+        look_again()
+        looked.append(content_of("vit"))
+    assert looked[0].startswith("sha256:")
+    assert looked[0] != looked[1] != looked[2] == looked[3]  # a log is no part of the model
+
+
+@pytest.mark.slow
+def test_what_came_from_a_model_by_its_path_follows_its_content(workplace):
+    place, made = save("llama", workplace / "own"), Path("results/models/own/model.safetensors")
+    config = add_model("own", SCHEMAS)[1]
+    Path("mine.yaml").write_text(yaml.safe_dump(config))
+    command = [*SNAKEMAKE, "--cores", "1", "results/models/own", "--configfile", "mine.yaml"]
+
+    def run():
+        return subprocess.run(command, capture_output=True, text=True, check=True).stderr
+
+    run()
+    kept = load_file(place / "model.safetensors")
+    assert load_file(made).keys() == kept.keys()
+    (place / "model.safetensors").touch()
+    assert "Nothing to be done" in run()
+    (place / "model.safetensors").unlink()  # as one who trains on and saves anew
+    name = min(kept)
+    save_file({**kept, name: kept[name] + 1}, place / "model.safetensors", metadata={"format": "pt"})
+    assert "Nothing to be done" not in run()
+    assert torch.equal(load_file(made)[name], kept[name] + 1)
 
 
 def test_data_by_its_folder(workplace):
