@@ -3,7 +3,7 @@
 Groeger et al. 2026 ("Revisiting the Platonic Representation Hypothesis: An Aristotelian View"), algorithms 1 and 2:
 the samples of one model are permuted K times, the same for all its layers, and the statistic itself, here the
 maximum over layer pairs, is taken anew for each permutation. Procrustes has no null: each permutation would cost as
-much as the metric. SVCCA and Procrustes have no bootstrap interval, nor have kernel metrics above 8,192 samples.
+much as the metric. SVCCA, Procrustes and RTD-Lite have no bootstrap interval, nor have kernel metrics above 8,192 samples.
 """
 
 import math
@@ -18,10 +18,12 @@ from scipy import sparse
 from torch import Tensor
 
 from prh.alignment.align import best_pair
+from prh.alignment.catalogue import METRICS
 from prh.alignment.cknna import hsic
 from prh.alignment.kernels import TOGETHER, Kernels, square_matrix
 from prh.alignment.knn_graph import KnnGraph
-from prh.alignment.metrics import METRICS, LayerState, pair_scores, permuted_scores, sample_scores
+from prh.alignment.metrics import LayerState, pair_scores, permuted_scores, sample_scores
+from prh.alignment.trees import Trees
 from prh.errors import InputError
 
 BATCH = 100  # bootstrap resamples at a time
@@ -141,7 +143,7 @@ def bootstrap_interval(
     """The interval of one layer pair's score over samples drawn with replacement, neighbours and centring held fixed.
 
     Percentiles of the resampled deviations from their mean, about the score: duplicates of a sample shift the level
-    of kernel metrics, which the deviations leave out. (nan, nan) for metrics without one, see the module.
+    of kernel metrics, which the deviations leave out. What would lie beyond the metric's range is cut off. (nan, nan) for metrics without one, see the module.
     """
     x, y = one_layer(x, layer_x), one_layer(y, layer_y)
     score = float(pair_scores(x, y))
@@ -149,7 +151,9 @@ def bootstrap_interval(
     if resample is None:
         return math.nan, math.nan
     values = np.concatenate([resample(weights) for weights in _weights(x.n, count, seed)])
-    return interval(score, values, level)
+    spec = METRICS[x.metric]
+    low, high = np.clip(interval(score, values, level), spec.minimum, spec.maximum)
+    return float(low), float(high)
 
 
 def interval(score: float, values: np.ndarray, level: float) -> tuple[float, float]:
@@ -173,6 +177,8 @@ def one_layer(state: LayerState, layer: int) -> LayerState:
         data = KnnGraph(data.n, data.codes[rows], tables)
     elif isinstance(data, Kernels):
         data = Kernels(data.n, data.vectors[pick], data.squares[pick])
+    elif isinstance(data, Trees):
+        data = Trees(data.n, data.ends[pick], data.lengths[pick], data.weights[pick])
     elif isinstance(data, Tensor | list):
         data = data[pick]
     else:
@@ -213,13 +219,19 @@ def _resampler(x: LayerState, y: LayerState):
     if isinstance(x.data, Kernels):
         a, b = (square_matrix(state.data, 0).cpu().numpy() for state in (x, y))
         both, own_a, own_b = a * b, a * a, b * b
-        return lambda w: _form(both, w) / np.sqrt(_form(own_a, w) * _form(own_b, w))
+        return lambda w: _cosines(_form(both, w), _form(own_a, w), _form(own_b, w))
     return None
 
 
 def _form(matrix, weights: np.ndarray) -> np.ndarray:
     """w' M w for each column w."""
     return (weights * (matrix @ weights)).sum(axis=0, dtype=float)
+
+
+def _cosines(both: np.ndarray, own_a: np.ndarray, own_b: np.ndarray) -> np.ndarray:
+    """both / sqrt(own_a own_b); 0 where a side's is not positive, as in a resample of too few different samples."""
+    squares = np.maximum(own_a, 0) * np.maximum(own_b, 0)
+    return np.where(squares > 0, both / np.sqrt(np.where(squares > 0, squares, 1)), 0)
 
 
 def _cknna_resampler(x: LayerState, y: LayerState):
@@ -236,8 +248,8 @@ def _cknna_resampler(x: LayerState, y: LayerState):
         return hsic(_form(k.multiply(m.T), weights), totals, cross, back, x.n, variant)
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        own = np.maximum(product(a, a, weights), 1e-300) * np.maximum(product(b, b, weights), 1e-300)
-        return product(shared_a, shared_b, weights) / np.sqrt(own)
+        own = product(a, a, weights), product(b, b, weights)
+        return _cosines(product(shared_a, shared_b, weights), *own)
 
     return scores
 

@@ -126,7 +126,8 @@ def _centred_kernel(products: Tensor, kind: str, sigma: float, window: tuple[flo
     distances = (norms.unsqueeze(1) + norms - 2 * products).clamp_(min=0).fill_diagonal_(0)
     if kind == "ranks":
         return _ranks(distances, *window)
-    kernel = torch.exp(distances.double() / (-2 * sigma**2))  # float64: centring cancels most of it
+    # exp less 1, which centring takes off anyway: near items differ by less than 1 is rounded to.
+    kernel = torch.expm1(distances.double() / (-2 * sigma**2))
     means = kernel.mean(dim=1)
     return (kernel - means.unsqueeze(1) - (means - means.mean())).to(products)
 

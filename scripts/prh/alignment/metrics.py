@@ -29,6 +29,7 @@ from prh.alignment.trees import make_trees, tree_scores
 from prh.errors import InputError
 
 EPSILON = 1e-6  # what the official code adds to denominators
+ROUNDING = 1e-4  # the error of a sum of float32 products: more beyond a metric's range is a fault, and is left to be seen
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def pair_scores(x: LayerState, y: LayerState, permutation: Tensor | None = None)
         scores = (svcca_scores if x.metric == "svcca" else procrustes_scores)(x.data, y.data, permutation)
     else:
         scores = SCORES[family](x, y, permutation)
-    return scores.cpu()
+    return _in_range(scores.cpu(), x)
 
 
 def permuted_scores(x: LayerState, y: LayerState, permutations: Tensor) -> Tensor:
@@ -109,7 +110,7 @@ def permuted_scores(x: LayerState, y: LayerState, permutations: Tensor) -> Tenso
     _check_alike(x, y)
     if family == "tree":
         return tree_scores(x.data, y.data, permutations)
-    return _kernel_values(x, y, permuted_products(x.data, y.data, permutations)).cpu()
+    return _in_range(_kernel_values(x, y, permuted_products(x.data, y.data, permutations)).cpu(), x)
 
 
 def measure(
@@ -141,6 +142,18 @@ def sample_scores(x: LayerState, y: LayerState) -> Tensor:
     _, _, rows, columns = shared(x.data, y.data, transpose=transpose)
     counts = torch.bincount(columns if transpose else rows, minlength=x.n).double()
     return counts.clamp(max=1) if transpose else _rescaled(counts / x.k, x)
+
+
+def _in_range(scores: Tensor, state: LayerState) -> Tensor:
+    """Scores that rounding alone has put beyond the metric's range, at its end."""
+    spec = METRICS[state.metric]
+    if state.mode == "reference":
+        return scores
+    for end, inner in ((spec.maximum, torch.minimum), (spec.minimum, torch.maximum)):
+        if end is not None:
+            near = (scores - end).abs() < ROUNDING
+            scores = torch.where(near, inner(scores, torch.tensor(end, dtype=scores.dtype)), scores)
+    return scores
 
 
 def _neighbor_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
@@ -229,4 +242,6 @@ def _check_alike(x: LayerState, y: LayerState) -> None:
 def _check_squares(squares: Tensor, metric: str) -> None:
     bad = (~(squares > 0)).nonzero().flatten()
     if len(bad):
-        raise InputError(f"layer {int(bad[0])}: {metric} is not defined, its kernel does not vary")
+        raise InputError(
+            f"layer {int(bad[0])}: {metric} is not defined, its kernel does not vary; leave the layer out"
+        )

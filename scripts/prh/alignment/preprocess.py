@@ -14,6 +14,7 @@ from torch import Tensor
 from prh.errors import InputError
 
 QUANTILE = 0.95
+SQUARABLE = (1e-12, 1e15)  # lengths whose squares, and those of their small parts, float32 holds
 CLAMPS = ("exact", "sampled", None)
 
 
@@ -46,8 +47,7 @@ def prepare(
         tensors.append(torch.cat(tensors, dim=1))
     units = []
     for i, layer in enumerate(tensors):
-        norms = _check_norms(layer, f"layer {i}")
-        units.append(layer / norms.unsqueeze(1))
+        units.append(_unit_rows(layer, f"layer {i}"))
         _check_varies(units[-1], f"layer {i}")
     return units
 
@@ -74,7 +74,7 @@ def check_features(layers: Sequence[Tensor], name: str) -> None:
         if not layer.is_floating_point():
             raise InputError(f"{where} has dtype {layer.dtype}: features must be floating point")
         _check_finite(layer, where)
-        _check_norms(layer, where)
+        _unit_rows(layer, where)
         _check_varies(layer, where)
 
 
@@ -107,7 +107,9 @@ def sampled_threshold(layers: Sequence[Tensor], quantile: float = QUANTILE) -> f
 def _as_float32(layer: Tensor | np.ndarray, index: int, device: str | torch.device) -> Tensor:
     tensor = torch.as_tensor(layer)
     if not tensor.is_floating_point():
-        raise InputError(f"layer {index} has dtype {tensor.dtype}: features must be floating point")
+        raise InputError(
+            f"layer {index} has dtype {tensor.dtype}: features must be floating point; convert them"
+        )
     return tensor.to(device=device, dtype=torch.float32)
 
 
@@ -115,16 +117,22 @@ def _check_finite(layer: Tensor, where: str) -> None:
     if torch.isfinite(layer.abs().amax()):  # amax passes NaN on
         return
     row = int((~torch.isfinite(layer)).any(dim=1).nonzero()[0])
-    raise InputError(f"{where}, row {row}: NaN or infinity in the features")
+    raise InputError(f"{where}, row {row}: NaN or infinity in the features; make them anew")
 
 
-def _check_norms(layer: Tensor, where: str) -> Tensor:
+def _unit_rows(layer: Tensor, where: str) -> Tensor:
     norms = torch.linalg.vector_norm(layer, dim=1)
-    if float(norms.min()) == 0:
-        raise InputError(f"{where}, row {int(norms.argmin())}: all features are zero")
-    return norms
+    if not SQUARABLE[0] < float(norms.min()) <= float(norms.max()) < SQUARABLE[1]:
+        largest = layer.abs().amax(dim=1, keepdim=True)
+        if float(largest.min()) == 0:
+            raise InputError(
+                f"{where}, row {int(largest.argmin())}: all features are zero; leave the item out"
+            )
+        layer = layer / largest
+        norms = torch.linalg.vector_norm(layer, dim=1)
+    return layer / norms.unsqueeze(1)
 
 
 def _check_varies(layer: Tensor, where: str) -> None:
     if len(layer) > 1 and torch.equal(layer[0], layer[1]) and bool((layer == layer[0]).all()):
-        raise InputError(f"{where}: constant features, all samples are alike")
+        raise InputError(f"{where}: constant features, all samples are alike; leave the layer out")

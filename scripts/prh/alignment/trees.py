@@ -51,7 +51,9 @@ def make_trees(layers: list[Tensor]) -> Trees:
         points = centre(layer.double()).cpu().numpy()
         unit = distance_quantile(points)
         if not unit > 0:
-            raise InputError(f"layer {number}: rtd_lite is not defined, nine tenths of its distances are 0")
+            raise InputError(
+                f"layer {number}: rtd_lite is not defined, nine tenths of its distances are 0; leave it out"
+            )
         ends, lengths = spanning_tree(points)
         found.append((ends, lengths / unit))
     ends, lengths = (np.stack(part) for part in zip(*found, strict=True))

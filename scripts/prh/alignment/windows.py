@@ -19,13 +19,15 @@ def windows_of(edges):
 def window_state(layer, windows):
     """One prepared layer (n, d) as a state with a "layer" for each window: its ranks, once, clipped to each.
 
-    Raises InputError above the samples of which n x n matrices are kept.
+    Raises InputError above the samples of which n x n matrices are kept, and where all distances are equal.
     """
     ranks = make_kernels([layer], "ranks")
     if not isinstance(ranks, Kernels):
         raise InputError(
             f"windows of distances keep n x n matrices, which {len(layer)} samples are too many for"
         )
+    if not ranks.squares[0] > 0:
+        raise InputError("windows of distances are not defined, all distances are equal; leave the layer out")
     n, cells = ranks.n, ranks.vectors[0].double()
     apart = torch.ones(len(cells), dtype=torch.bool, device=cells.device)
     apart[diagonal_cells(n, cells.device)] = False

@@ -29,12 +29,11 @@ class Prepared:
         elif clamp == "sampled":
             rows = np.abs(np.concatenate(self.layers, axis=1)).astype(float)
             self.threshold = np.quantile(rows, 0.95, axis=1).mean()
-        self.widths = [layer.shape[1] for layer in self.layers]
-        self.widths += [sum(self.widths)] * bool(concatenate)
+        self.concatenate = concatenate
 
     def __len__(self):
         """The number of layers."""
-        return len(self.widths)
+        return len(self.layers) + bool(self.concatenate)
 
     def __getitem__(self, number):
         """A layer, (n, d) float64."""
@@ -57,11 +56,10 @@ def ranked(layer, k):
     return np.argsort(-products, axis=1, kind="stable")[:, :k]
 
 
-def score(metric, k, x, y, ids_x=None, ids_y=None, widths=None):
+def score(metric, k, x, y, ids_x=None, ids_y=None):
     """A metric's value for one layer pair, as a float.
 
     x, y: prepared layers (n, d_x), (n, d_y). ids_x, ids_y: their neighbour tables, made anew if they are not given or hold fewer than k.
-    widths: the width of the narrowest layer of either model, which limits SVCCA.
     """
     if k is not None:
         ids_x, ids_y = (
@@ -89,7 +87,7 @@ def score(metric, k, x, y, ids_x=None, ids_y=None, widths=None):
         return float(unbiased_hsic(x @ x.T, y @ y.T) / np.sqrt(own))
     if metric.startswith("cka_rbf"):
         sigma = float(re.search(r"[\d.]+$", metric)[0])
-        kernels = [np.exp(-distances(layer) / (2 * sigma**2)) for layer in (x, y)]
+        kernels = [np.expm1(-distances(layer) / (2 * sigma**2)) for layer in (x, y)]  # centring takes 1 off
         return cosine(*map(centred, kernels))
     if metric == "rsa":
         upper = np.triu_indices(len(x), 1)
@@ -104,12 +102,9 @@ def score(metric, k, x, y, ids_x=None, ids_y=None, widths=None):
         mean, joint = tree_weights(x, y)
         return float(min(1, joint / mean))
     if metric == "svcca":
-        counts = [min(SINGULAR_VECTORS, len(x) - 1, width) for width in widths or (x.shape[1], y.shape[1])]
-        left = [
-            np.linalg.svd(z_scored(layer), full_matrices=False)[0][:, :count]
-            for layer, count in zip((x, y), counts, strict=True)
-        ]
-        return float(np.linalg.svd(left[0].T @ left[1], compute_uv=False).mean())
+        left = [basis(z_scored(layer)) for layer in (x, y)]
+        count = min(part.shape[1] for part in left)
+        return float(np.linalg.svd(left[0].T @ left[1], compute_uv=False)[:count].mean())
     if metric == "procrustes":
         shapes = [layer - layer.mean(axis=0) for layer in (x, y)]
         shapes = [shape / np.linalg.norm(shape) for shape in shapes]
@@ -237,10 +232,19 @@ def tree_weight(matrix):
 
 
 def z_scored(matrix):
-    """Columns with mean 0 and standard deviation 1."""
+    """Columns with mean 0 and standard deviation 1; those that do not vary beyond rounding are 0."""
+    largest = np.abs(matrix).max(axis=0)
     matrix = matrix - matrix.mean(axis=0)
     scale = matrix.std(axis=0, ddof=1)
-    return matrix / np.where(scale > 0, scale, 1)
+    varies = scale > 1e-12 * largest
+    return np.where(varies, matrix / np.where(varies, scale, 1), 0)
+
+
+def basis(matrix):
+    """At most 10 leading left singular vectors of centred columns (n, d), to the rank in float32's precision."""
+    vectors, values, _ = np.linalg.svd(matrix, full_matrices=False)
+    rank = int((values > max(matrix.shape) * np.finfo(np.float32).eps * values[0]).sum())
+    return vectors[:, : min(SINGULAR_VECTORS, rank)]
 
 
 def null_of_mutual_knn(ids_x, ids_y, k, orders):

@@ -75,12 +75,9 @@ def alignment(run, artifact, rng):
             _layer(run, artifact, model, layer)
             for model, layer in ((row.model_x, row.layer_x), (row.model_y, row.layer_y))
         )
-        widths = None
-        if name == "svcca":
-            widths = [min(_layers(run, artifact, model).widths) for model in (row.model_x, row.model_y)]
-        again = [score(name, k, x, y, ids_x, ids_y, widths)]
+        again = [score(name, k, x, y, ids_x, ids_y)]
         if spec.symmetric:
-            again.append(score(name, k, y, x, ids_y, ids_x, widths and widths[::-1]))
+            again.append(score(name, k, y, x, ids_y, ids_x))
         if spec.family == "tree":
             mean, joint = tree_weights(x, y)
             what = f"{DISTANCE} of {row.model_x} layer {row.layer_x}, {row.model_y} layer {row.layer_y}"
@@ -91,7 +88,7 @@ def alignment(run, artifact, rng):
         if off > allowed and x is not None:
             # Perhaps layers whose items hardly differ: SVCCA scales them up.
             rounded = [layer.astype(np.float32).astype(float) for layer in (x, y)]
-            allowed += ROUNDINGS * abs(score(name, k, *rounded, ids_x, ids_y, widths) - again[0])
+            allowed += ROUNDINGS * abs(score(name, k, *rounded, ids_x, ids_y) - again[0])
         if not off <= allowed:
             where = f"{row.model_x} layer {row.layer_x}, {row.model_y} layer {row.layer_y}"
             reasons.append(f"{name} of {where} is {row.score}, made again {again[0]:.6f}")
