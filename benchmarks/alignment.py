@@ -27,9 +27,10 @@ from torch.nn.functional import normalize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from prh.alignment.align import align
-from prh.alignment.calibration import calibrate, permutations
-from prh.alignment.metrics import layer_state, measure, pair_scores, permuted_scores
+from prh.alignment.align import align, measure
+from prh.alignment.calibration import calibrate_states, permutations
+from prh.alignment.catalogue import metric_name
+from prh.alignment.metrics import layer_state, pair_scores, permuted_scores
 from prh.alignment.neighbors import index_layers
 from prh.alignment.preprocess import prepare
 from prh.audit import definitions
@@ -143,11 +144,11 @@ def run(sizes: argparse.Namespace, threads: int) -> list[dict]:
 
     row("mutual_knn, from cached neighbours", seconds(counted, 5), slow["mutual_knn"], 4000)
     states = [layer_state("mutual_knn", ids, sizes.k) for ids in tables]
-    ours = seconds(lambda: calibrate(*states, count=sizes.permutations), 1)
+    ours = seconds(lambda: calibrate_states(*states, count=sizes.permutations), 1)
     name = f"mutual_knn, null of all pairs, K = {sizes.permutations}"
     row(name, ours, peer_seconds(x[0], y[0], sizes) * pairs, 4000, "peer: one pair, few permutations, scaled")
     states = [layer_state("cka", prepare(side, clamp=None)) for side in (x, y)]
-    ours = seconds(lambda: calibrate(*states, count=10), 1) * sizes.permutations / 10
+    ours = seconds(lambda: calibrate_states(*states, count=10), 1) * sizes.permutations / 10
     row(
         f"cka, null of all pairs, K = {sizes.permutations}",
         ours,
@@ -215,7 +216,7 @@ def _grid_share(n: int, k: int, pairs: int) -> tuple[float, float]:
         return torch.stack([m.topk(k, dim=1).indices.int() for m in noise])
 
     x, y = (layer_state("mutual_knn", table(layers), k) for layers in (38, 21))
-    took = seconds(lambda: [calibrate(x, y, count=500, seed=i) for i in range(pairs)], 1)
+    took = seconds(lambda: [calibrate_states(x, y, count=500, seed=i) for i in range(pairs)], 1)
     return took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -246,7 +247,7 @@ def large(threads: int, n: int = 100_000) -> dict:
         common @ torch.randn(64, d, generator=generator) + 4 * torch.randn(n, d, generator=generator)
         for d in (384, 256)
     )
-    took = seconds(lambda: align([x], [y.half()], k=10), 1)
+    took = seconds(lambda: align([x], [y.half()]), 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     nan = float("nan")
     names = ("baseline_s", "ratio", "target_ratio", "products_s", "ours_to_products")
@@ -270,12 +271,11 @@ def check(k: int) -> None:
         for metric in METRICS:
             needs_k = metric in ("mutual_knn", "cknna")
             value = expected[f"{metric}@{k}" if needs_k else metric]
-            ours = measure(
-                metric, normalize(x, dim=1), normalize(y, dim=1), k=k if needs_k else None, mode="reference"
-            )
-            for name, got in (("baseline", baseline(metric, x, y, k)), ("engine", ours)):
+            name = metric_name(metric, k if needs_k else None)
+            ours = measure(x, y, name, clamp=None, mode="reference")
+            for whose, got in (("baseline", baseline(metric, x, y, k)), ("engine", ours)):
                 if abs(got - value) > 1e-6:
-                    raise SystemExit(f"{name}: {metric} of case {case} is {got}, officially {value}")
+                    raise SystemExit(f"{whose}: {metric} of case {case} is {got}, officially {value}")
 
 
 def draw(rows: list[dict], path: Path) -> None:

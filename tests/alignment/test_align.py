@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from helpers.project import ROOT
+from helpers.scores import score_of
 from prh.alignment.align import align, align_neighbors, align_states, best_pair, layer_state
-from prh.alignment.metrics import METRICS, measure
+from prh.alignment.catalogue import metric_name
+from prh.alignment.metrics import METRICS
 from prh.alignment.neighbors import index_layers
 from prh.alignment.preprocess import prepare
 from prh.errors import InputError
@@ -28,7 +30,8 @@ def models():
 @pytest.mark.parametrize("key", OUTPUTS)
 def test_agrees_with_the_official_code_in_both_clamp_modes(key):
     metric, _, exact = key.partition("|exact=")
-    found = align(*models(), metric, 10, "exact" if exact == "True" else "sampled", "reference")
+    name = metric_name(metric, 10 if METRICS[metric].needs_k else None)
+    found = align(*models(), name, "exact" if exact == "True" else "sampled", "reference")
     score, layer_x, layer_y = OUTPUTS[key]
     assert found.score == pytest.approx(score, abs=1e-6)
     assert (found.layer_x, found.layer_y) == (layer_x, layer_y)
@@ -42,7 +45,7 @@ def test_all_pairs_at_once_equal_each_by_itself(metric):
     x, y = x[:3], y[:2]
     k = 7 if METRICS[metric].needs_k else None
     together = align_states(metric, layer_state(metric, x, k), layer_state(metric, y, k))
-    apart = [[measure(metric, a, b, k=k) for b in y] for a in x]
+    apart = [[score_of(metric, a, b, k=k) for b in y] for a in x]
     np.testing.assert_allclose(together, apart, atol=1e-4 if metric == "cka_rbf_0.1" else 1e-6)
 
 
@@ -51,7 +54,7 @@ def test_all_pairs_at_once_equal_each_by_itself(metric):
 def test_cached_neighbours_give_the_same(metric, k):
     x, y = (prepare(side) for side in models())
     cached = align_neighbors(index_layers(x, 10), index_layers(y, 10), metric, k)
-    np.testing.assert_array_equal(cached, align(*models(), metric, k).scores)
+    np.testing.assert_array_equal(cached, align(*models(), metric_name(metric, k)).scores)
 
 
 def test_layers_of_different_widths_and_low_precision():
@@ -79,21 +82,21 @@ def test_best_pair_takes_the_first_of_equals_and_negative_scores():
 def test_smallest_and_wide_sizes():
     g = torch.Generator().manual_seed(0)
     x, y = ([torch.randn(16, d, generator=g)] for d in (16384, 3))
-    assert 0 <= align(x, y, k=10).score <= 1
+    assert 0 <= align(x, y).score <= 1
     with pytest.raises(InputError, match="11 samples are too few for k = 10"):
-        align([x[0][:11]], [y[0][:11]], k=10)
+        align([x[0][:11]], [y[0][:11]])
 
 
 def test_bad_requests():
     x, y = models()
     with pytest.raises(InputError, match="no layers"):
         align([], y)
-    with pytest.raises(InputError, match="n differs"):
+    with pytest.raises(InputError, match="x has 160 samples, y has 50"):
         align(x, [layer[:50] for layer in y])
     with pytest.raises(InputError, match="unknown metric"):
         align(x, y, "cosine")
     with pytest.raises(InputError, match="mutual_knn needs k"):
-        align(x, y, k=None)
+        align(x, y, "mutual_knn")
     with pytest.raises(InputError, match="no reference mode"):
         align(x, y, "rsa", mode="reference")
 

@@ -8,16 +8,17 @@ import torch
 from scipy import stats
 from torch.nn.functional import normalize
 
+from helpers.scores import score_of
 from prh.alignment.calibration import (
     _resampler,
     bootstrap_interval,
-    calibrate,
+    calibrate_states,
     null_maxima,
     one_layer,
     permutations,
     summarise,
 )
-from prh.alignment.metrics import METRICS, layer_state, measure, pair_scores
+from prh.alignment.metrics import METRICS, layer_state, pair_scores
 from prh.errors import InputError
 
 torch.set_num_threads(1)  # small products: threads only wait for each other
@@ -54,12 +55,12 @@ def test_parity_with_the_authors_package(metric):
     score, p_value, tau = peer.calibrate_layers(
         x,
         y,
-        lambda a, b: measure(metric, a, b, k=k_of(metric)),
+        lambda a, b: score_of(metric, a, b, k=k_of(metric)),
         K=19,
         smax=METRICS[metric].maximum,
         perm_fn=lambda n, device: next(queue),
     )
-    ours = calibrate(*states(metric), orders=orders)
+    ours = calibrate_states(*states(metric), orders=orders)
     exact = METRICS[metric].family == "neighbors"  # counts; kernels round differently in another order
     assert np.float32(ours.p_value) == np.float32(p_value)
     assert np.float32(ours.tau) == pytest.approx(float(tau), abs=0 if exact else 1e-6)
@@ -68,9 +69,9 @@ def test_parity_with_the_authors_package(metric):
 
 def test_null_mean_of_mutual_knn_is_k_over_n_minus_1():
     x, y = (layer_state("mutual_knn", side, 5) for side in models(layers=(1, 1)))
-    null = calibrate(x, y, count=2000).null
+    null = calibrate_states(x, y, count=2000).null
     assert null.mean() == pytest.approx(5 / 39, abs=4 * null.std() / 2000**0.5)
-    debiased = calibrate(
+    debiased = calibrate_states(
         *(layer_state("mutual_knn_debiased", s, 5) for s in models(layers=(1, 1))), count=2000
     )
     assert abs(debiased.null_mean) < 0.005
@@ -82,18 +83,18 @@ def test_p_is_uniform_under_independence(metric):
     for seed in range(150):
         x, y = models(seed=seed)[0][:2], models(seed=seed + 10**6)[1]
         a, b = (layer_state(metric, side, k_of(metric)) for side in (x, y))
-        values.append(calibrate(a, b, count=39, seed=seed).p_value)
+        values.append(calibrate_states(a, b, count=39, seed=seed).p_value)
     jittered = np.array(values) - np.random.default_rng(0).random(150) / 40
     assert stats.kstest(jittered, "uniform").pvalue > 0.01
     assert 0.01 <= np.mean(np.array(values) <= 0.05) <= 0.11
 
 
 def test_related_models_are_significant_and_unrelated_score_zero():
-    found = calibrate(*states("mutual_knn", noise=0.2), count=99)
+    found = calibrate_states(*states("mutual_knn", noise=0.2), count=99)
     assert found.p_value == 0.01
     assert 0 < found.calibrated_score < found.score
     x, y = models(seed=1)[0], models(seed=2)[1]
-    chance = calibrate(*(layer_state("mutual_knn", side, 5) for side in (x, y)), count=99)
+    chance = calibrate_states(*(layer_state("mutual_knn", side, 5) for side in (x, y)), count=99)
     assert chance.p_value > 0.05
     assert chance.calibrated_score == 0
 
@@ -101,13 +102,13 @@ def test_related_models_are_significant_and_unrelated_score_zero():
 def test_the_maximum_is_what_is_calibrated():
     x, y = states("mutual_knn")
     orders = permutations(40, 25)
-    found = calibrate(x, y, orders=orders, per_pair=True)
+    found = calibrate_states(x, y, orders=orders, per_pair=True)
     expected = [float(pair_scores(x, y, order).max()) for order in orders]
     np.testing.assert_array_equal(found.null, expected)
     assert found.tau >= found.pairs["tau"].max()
     for i in range(3):
         for j in range(2):
-            alone = calibrate(one_layer(x, i), one_layer(y, j), orders=orders)
+            alone = calibrate_states(one_layer(x, i), one_layer(y, j), orders=orders)
             assert found.pairs["p_value"][i, j] == alone.p_value
             assert found.pairs["calibrated_score"][i, j] == pytest.approx(alone.calibrated_score, abs=1e-12)
 
@@ -116,7 +117,7 @@ def test_seeded_and_shared_over_models():
     assert torch.equal(permutations(30, 4, seed=3), permutations(30, 4, seed=3))
     assert not torch.equal(permutations(30, 4, seed=3), permutations(30, 4, seed=4))
     assert all(order.sort().values.tolist() == list(range(30)) for order in permutations(30, 4))
-    first, second = (calibrate(*states("mutual_knn"), count=20, seed=7) for _ in range(2))
+    first, second = (calibrate_states(*states("mutual_knn"), count=20, seed=7) for _ in range(2))
     np.testing.assert_array_equal(first.null, second.null)
 
 
@@ -150,7 +151,7 @@ def test_models_calibrated_together_are_as_those_calibrated_alone(metric):
     for a, part_x in enumerate((x[:2], x[2:])):
         for b, part_y in enumerate((y[:1], y[1:])):
             alone = [layer_state(metric, side, k_of(metric)) for side in (part_x, part_y)]
-            np.testing.assert_allclose(null[:, a, b], calibrate(*alone, orders=orders).null, atol=1e-6)
+            np.testing.assert_allclose(null[:, a, b], calibrate_states(*alone, orders=orders).null, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -189,13 +190,13 @@ def test_unit_weights_give_the_score_itself(metric):
 def test_metrics_without_null_or_interval_say_so():
     x, y = states("procrustes")
     with pytest.raises(InputError, match="procrustes has no cheap form"):
-        calibrate(x, y)
+        calibrate_states(x, y)
     assert all(math.isnan(end) for end in bootstrap_interval(x, y, 0, 0))
 
 
 def test_bad_requests():
     x, y = states("mutual_knn")
     with pytest.raises(InputError, match="count = 0"):
-        calibrate(x, y, count=0)
+        calibrate_states(x, y, count=0)
     with pytest.raises(InputError, match=r"alpha = 1\.5"):
-        calibrate(x, y, count=5, alpha=1.5)
+        calibrate_states(x, y, count=5, alpha=1.5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from prh.alignment.calibration import bootstrap_interval, calibrate
+from prh.alignment.calibration import bootstrap_interval, calibrate_states
 from prh.alignment.catalogue import METRICS
 from prh.alignment.metrics import layer_state, pair_scores
 from prh.alignment.preprocess import prepare
@@ -65,7 +65,7 @@ def values(metric, x, y, k):
     a, b = (layer_state(metric, layer, k) for layer in (x, y))
     found = {"x, x": pair_scores(a, a), "x, y": pair_scores(a, b), "y, x": pair_scores(b, a)}
     if METRICS[metric].cheap_null:
-        made = calibrate(a, b, count=5)
+        made = calibrate_states(a, b, count=5)
         found |= {"null": made.null, "tau": made.tau, "calibrated": made.calibrated_score}
     for name, other in (("interval", b), ("own interval", a)):
         ends = bootstrap_interval(a, other, 0, 0, count=10)

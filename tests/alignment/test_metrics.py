@@ -12,8 +12,11 @@ from scipy.stats import spearmanr
 from torch.nn.functional import normalize
 
 from helpers.project import ROOT
+from helpers.scores import score_of
+from prh.alignment.align import measure
+from prh.alignment.catalogue import metric_name
 from prh.alignment.knn_order import edit_distances, longest_common
-from prh.alignment.metrics import METRICS, layer_state, measure, pair_scores
+from prh.alignment.metrics import METRICS, layer_state, pair_scores
 from prh.errors import InputError
 
 torch.set_num_threads(1)  # small products: threads only wait for each other
@@ -46,7 +49,7 @@ def test_reference_mode_gives_the_official_outputs(case, key):
     x, y = official(case)
     name, _, k = key.partition("@")
     k = len(x) // 2 if k == "half" else int(k) if k else None
-    assert measure(OWN_NAMES.get(name, name), x, y, k=k, mode="reference") == pytest.approx(
+    assert score_of(OWN_NAMES.get(name, name), x, y, k=k, mode="reference") == pytest.approx(
         OUTPUTS[case][key], abs=1e-6
     )
 
@@ -55,7 +58,7 @@ def test_reference_mode_gives_the_official_outputs(case, key):
 @pytest.mark.parametrize("case", OUTPUTS)
 def test_svcca_lies_among_the_official_runs(case, mode):
     mean, sd = OUTPUTS[case]["svcca_mean"], OUTPUTS[case]["svcca_sd"]
-    assert abs(measure("svcca", *official(case), mode=mode) - mean) < 3 * sd
+    assert abs(score_of("svcca", *official(case), mode=mode) - mean) < 3 * sd
 
 
 def lists_of(*rows):
@@ -104,7 +107,7 @@ def test_sparse_tables_equal_sets(metric):
         expected = sum(len(p & q) for p, q in zip(a, b, strict=True)) / (64 * 8)
     else:
         expected = sum(any(i in a[j] for j in b[i]) for i in range(64)) / 64
-    assert measure(metric, x, y, k=8) == pytest.approx(expected, abs=1e-12)
+    assert score_of(metric, x, y, k=8) == pytest.approx(expected, abs=1e-12)
 
 
 def dense_cknna(x, y, k, variant):
@@ -138,14 +141,14 @@ def dense_cknna(x, y, k, variant):
 def test_cknna_variants_equal_their_dense_definitions(variant, k):
     x, y = pair()
     metric = "cknna" if variant == "code" else f"cknna_{variant}"
-    assert measure(metric, x, y, k=k) == pytest.approx(dense_cknna(x, y, k, variant), abs=2e-6)
+    assert score_of(metric, x, y, k=k) == pytest.approx(dense_cknna(x, y, k, variant), abs=2e-6)
 
 
 def test_code_cknna_exceeds_one_and_the_equations_do_not():
     x, y = (normalize(side + 3, dim=1) for side in pair(noise=3.0, seed=5))
-    assert measure("cknna", x, y, k=60) > 1.9
-    assert measure("cknna_followup", x, y, k=60) > 1.8
-    assert measure("cknna_paper", x, y, k=60) < 0.25
+    assert score_of("cknna", x, y, k=60) > 1.9
+    assert score_of("cknna_followup", x, y, k=60) > 1.8
+    assert score_of("cknna_paper", x, y, k=60) < 0.25
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1, 2, 5])
@@ -154,33 +157,33 @@ def test_rbf_cka_equals_its_definition(sigma):
     h = torch.eye(64, dtype=torch.float64) - 1 / 64
     a, b = (h @ torch.exp(-(torch.cdist(s, s) ** 2) / (2 * sigma**2)) @ h for s in (x, y))
     expected = float((a * b).sum() / (a.norm() * b.norm()))
-    assert measure(f"cka_rbf_{sigma}", x.float(), y.float()) == pytest.approx(expected, abs=1e-5)
+    assert score_of(f"cka_rbf_{sigma}", x.float(), y.float()) == pytest.approx(expected, abs=1e-5)
 
 
 def test_rv_is_the_ratio_of_covariances():
     x, y = pair()
     a, b = (side - side.mean(dim=0) for side in (x, y))
     expected = (a.T @ b).square().sum() / ((a.T @ a).norm() * (b.T @ b).norm())
-    assert measure("rv", x, y) == pytest.approx(float(expected), abs=1e-6)
+    assert score_of("rv", x, y) == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_rsa_equals_scipy_with_and_without_ties():
     x, y = pair()
     expected = spearmanr(pdist(x.double()), pdist(y.double())).statistic
-    assert measure("rsa", x, y) == pytest.approx(expected, abs=1e-5)
+    assert score_of("rsa", x, y) == pytest.approx(expected, abs=1e-5)
     corners = torch.tensor(list(itertools.product([1.0, -1.0], repeat=3)) * 2) / 3**0.5
     other = pair(n=16)[0]
     expected = spearmanr(pdist(corners.double()).round(5), pdist(other.double())).statistic
-    assert measure("rsa", corners, other) == pytest.approx(expected, abs=1e-2)
+    assert score_of("rsa", corners, other) == pytest.approx(expected, abs=1e-2)
 
 
 def test_procrustes_equals_scipy():
     x, y = pair(d=20, e=20)
-    assert measure("procrustes", x, y) == pytest.approx(
+    assert score_of("procrustes", x, y) == pytest.approx(
         (1 - procrustes(x.double().numpy(), y.double().numpy())[2]) ** 0.5, abs=1e-6
     )
     wide = normalize(torch.cat([x, torch.zeros(64, 100)], dim=1), dim=1)
-    assert measure("procrustes", wide, y) == pytest.approx(measure("procrustes", x, y), abs=1e-6)
+    assert score_of("procrustes", wide, y) == pytest.approx(score_of("procrustes", x, y), abs=1e-6)
 
 
 @pytest.mark.parametrize("cosine", [0.0, 0.8, 0.96, 0.997])
@@ -188,9 +191,9 @@ def test_unbiased_cka_of_itself_is_one_where_the_official_epsilon_drowns_it(cosi
     g = torch.Generator().manual_seed(0)
     x = normalize(torch.randn(256, 4096, generator=g), dim=1) * (1 - cosine) ** 0.5
     x = normalize(x + normalize(torch.randn(1, 4096, generator=g), dim=1) * cosine**0.5, dim=1)
-    assert measure("unbiased_cka", x, x) == pytest.approx(1, abs=1e-5)
+    assert score_of("unbiased_cka", x, x) == pytest.approx(1, abs=1e-5)
     if cosine > 0.99:
-        assert measure("unbiased_cka", x, x, mode="reference") < 0.01
+        assert score_of("unbiased_cka", x, x, mode="reference") < 0.01
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -198,8 +201,10 @@ def test_bounds_and_self(metric):
     x = pair()[0]
     spec, k = METRICS[metric], k_of(metric)
     if metric != "cycle_knn":  # a sample need not be a neighbour of its neighbours
-        assert measure(metric, x, x, k=k) == pytest.approx(1, abs=1e-5)
-    values = [measure(metric, *pair(seed=seed, noise=noise), k=k) for seed in range(3) for noise in (0.1, 30)]
+        assert score_of(metric, x, x, k=k) == pytest.approx(1, abs=1e-5)
+    values = [
+        score_of(metric, *pair(seed=seed, noise=noise), k=k) for seed in range(3) for noise in (0.1, 30)
+    ]
     if spec.maximum is not None:
         assert max(values) <= spec.maximum + 1e-4
     if spec.minimum is not None:
@@ -210,7 +215,7 @@ def test_bounds_and_self(metric):
 def test_symmetry_is_as_stated(metric):
     pairs = [pair(seed=seed, noise=2.0) for seed in range(4)]
     k = k_of(metric, 4)
-    gaps = [abs(measure(metric, x, y, k=k) - measure(metric, y, x, k=k)) for x, y in pairs]
+    gaps = [abs(score_of(metric, x, y, k=k) - score_of(metric, y, x, k=k)) for x, y in pairs]
     assert (max(gaps) < 1e-6) == METRICS[metric].symmetric
 
 
@@ -228,7 +233,7 @@ def test_locality_is_as_stated(metric):
     turn[0, 0], turn[0, 1], turn[1, 0], turn[1, 1] = angle.cos(), angle.sin(), -angle.sin(), angle.cos()
     moved = torch.cat([x[:20] @ turn, x[20:]])
     k = k_of(metric, 4)
-    changed = abs(measure(metric, x, y, k=k) - measure(metric, moved, y, k=k))
+    changed = abs(score_of(metric, x, y, k=k) - score_of(metric, moved, y, k=k))
     if METRICS[metric].family == "neighbors":
         assert changed < 1e-9
     if METRICS[metric].is_global and metric != "cka_rbf_0.1":  # so narrow a kernel sees next to nothing
@@ -249,8 +254,8 @@ def test_rsa_sees_only_the_order_of_distances():
     # Points on a half circle: halving all angles is monotone in the distances.
     angles = torch.rand(40, generator=torch.Generator().manual_seed(0)) * 3
     x, bent = (torch.stack([t.cos(), t.sin()], dim=1) for t in (angles, angles / 2))
-    assert measure("rsa", x, bent) > 0.9999
-    assert measure("cka", x, bent) < 0.99
+    assert score_of("rsa", x, bent) > 0.9999
+    assert score_of("cka", x, bent) < 0.99
 
 
 @pytest.mark.parametrize("metric", [m for m in METRICS if m != "cka_rbf_0.1"])
@@ -260,8 +265,8 @@ def test_batchable_is_as_stated(metric):
     x, y = pair(n=480, noise=1.5) if slight else pair(n=480, d=48, e=64, noise=3.0)
     k, small, large = k_of(metric), 0.015 if slight else 0.03, 0.02 if slight else 0.1
     batches = torch.randperm(480, generator=torch.Generator().manual_seed(0)).view(20, 24)
-    mean = np.mean([measure(metric, x[rows], y[rows], k=k) for rows in batches])
-    gap = abs(mean - measure(metric, x, y, k=k))
+    mean = np.mean([score_of(metric, x[rows], y[rows], k=k) for rows in batches])
+    gap = abs(mean - score_of(metric, x, y, k=k))
     if METRICS[metric].batchable:
         assert gap < small
     else:
@@ -282,11 +287,11 @@ def test_permuted_states_equal_permuted_features(metric):
 @pytest.mark.parametrize("metric", METRICS)
 def test_repeats_exactly_and_takes_numpy_and_float64(metric):
     x, y = pair()
-    k = k_of(metric)
-    first = measure(metric, x, y, k=k)
+    name = metric_name(metric, k_of(metric))
+    first = measure(x, y, name)
     torch.randn(3)  # the global generator must not matter
-    assert measure(metric, x.numpy(), y.numpy(), k=k) == first
-    assert measure(metric, x.double(), y.double(), k=k) == pytest.approx(first, abs=1e-4)
+    assert measure(x.numpy(), y.numpy(), name) == first
+    assert measure(x.double(), y.double(), name) == pytest.approx(first, abs=1e-4)
 
 
 @pytest.mark.parametrize("metric", ["cka", "unbiased_cka", "rv"])
@@ -305,10 +310,10 @@ def test_many_samples_go_by_way_of_features(metric, monkeypatch):
 
 def test_many_samples_are_looked_up_by_searching(monkeypatch):
     x, y = pair()
-    expected = {m: measure(m, x, y, k=8) for m in ("mutual_knn", "cycle_knn", "cknna")}
+    expected = {m: score_of(m, x, y, k=8) for m in ("mutual_knn", "cycle_knn", "cknna")}
     monkeypatch.setattr("prh.alignment.knn_graph.LOOKUP_LIMIT", 10)
     for metric, value in expected.items():
-        assert measure(metric, x, y, k=8) == pytest.approx(value, abs=1e-9)
+        assert score_of(metric, x, y, k=8) == pytest.approx(value, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -321,10 +326,10 @@ def test_many_samples_are_looked_up_by_searching(monkeypatch):
         ({"metric": "cknna", "k": 1}, "cknna needs k of at least 2"),
         ({"metric": "rsa", "k": None, "mode": "reference"}, "rsa is not in the official code"),
         ({"k": 15}, "16 samples are too few for k = 15: at least k \\+ 2 = 17"),
-        ({"y": torch.ones(17, 3)}, "y: constant features"),
+        ({"y": torch.ones(17, 3)}, "y: layer 0: constant features"),
         ({"y": torch.randn(17, 3)}, "x has 16 samples, y has 17"),
-        ({"x": torch.full((16, 3), torch.nan)}, "x, row 0: NaN"),
-        ({"x": torch.zeros(16, 3)}, "x, row 0: all features are zero"),
+        ({"x": torch.full((16, 3), torch.nan)}, "x: layer 0, row 0: NaN"),
+        ({"x": torch.zeros(16, 3)}, "x: layer 0, row 0: all features are zero"),
         ({"x": torch.ones(16)}, "shape \\(16,\\)"),
     ],
 )
@@ -332,7 +337,13 @@ def test_bad_requests(arguments, message):
     x, y = pair(n=16)
     request = {"metric": "mutual_knn", "x": x, "y": y, "k": 5, "mode": "robust", **arguments}
     with pytest.raises(InputError, match=message):
-        measure(request["metric"], request["x"], request["y"], k=request["k"], mode=request["mode"])
+        measure(
+            request["x"],
+            request["y"],
+            metric_name(request["metric"], request["k"]),
+            clamp=None,
+            mode=request["mode"],
+        )
 
 
 def test_states_that_do_not_belong_together():

@@ -9,7 +9,7 @@ from sklearn.cross_decomposition import CCA
 from sklearn.neighbors import NearestNeighbors
 from torch.nn.functional import normalize
 
-from prh.alignment.metrics import measure
+from helpers.scores import score_of
 from prh.alignment.neighbors import nearest_neighbors
 
 
@@ -35,7 +35,7 @@ def test_svcca_is_canonical_correlation_between_singular_vectors(seed):
     a, b = (np.linalg.svd(side, full_matrices=False)[0][:, :10] for side in scored)
     u, v = CCA(n_components=10, max_iter=10_000, tol=1e-12, scale=False).fit(a, b).transform(a, b)
     expected = np.mean([np.corrcoef(u[:, i], v[:, i])[0, 1] for i in range(10)])
-    assert measure("svcca", *models(seed=seed)) == pytest.approx(expected, abs=2e-3)
+    assert score_of("svcca", *models(seed=seed)) == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -43,7 +43,7 @@ def test_rsa_is_that_of_rsatoolbox(seed):
     sides = models(seed=seed)
     distances = [calc_rdm(Dataset(side.double().numpy()), method="euclidean") for side in sides]
     expected = compare(*distances, method="spearman").item()
-    assert measure("rsa", *sides) == pytest.approx(expected, abs=1e-5)
+    assert score_of("rsa", *sides) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -53,4 +53,4 @@ def test_linear_cka_is_the_cosine_of_centred_grams_in_rsatoolbox(seed):
     sides = models(seed=seed)
     distances = [calc_rdm(Dataset(side.double().numpy()), method="euclidean") for side in sides]
     expected = compare(*distances, method="cosine_cov").item()
-    assert measure("cka", *sides) == pytest.approx(expected, abs=1e-4)
+    assert score_of("cka", *sides) == pytest.approx(expected, abs=1e-4)

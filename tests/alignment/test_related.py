@@ -9,9 +9,10 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 
 from helpers.project import ROOT
+from helpers.scores import score_of
 from prh.alignment import calibration, describe, trees, windows
 from prh.alignment.catalogue import METRICS
-from prh.alignment.metrics import layer_state, measure, pair_scores
+from prh.alignment.metrics import layer_state, pair_scores
 from prh.audit import definitions
 from prh.errors import InputError
 
@@ -30,12 +31,12 @@ def sides(case):
 @pytest.mark.parametrize("mode", ["robust", "reference"])
 def test_trsa_is_the_official_codes(case, window, mode):
     expected = OFFICIAL[f"trsa_lu_{window}"]["values"][case]["pearson"]
-    assert measure(f"trsa_{window}", *sides(case), mode=mode) == pytest.approx(expected, abs=1e-6)
+    assert score_of(f"trsa_{window}", *sides(case), mode=mode) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_all_distances_are_rsa(case):
-    assert measure("trsa_0_1", *sides(case)) == pytest.approx(measure("rsa", *sides(case)), abs=1e-12)
+    assert score_of("trsa_0_1", *sides(case)) == pytest.approx(score_of("rsa", *sides(case)), abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_all_distances_are_rsa(case):
 def test_a_window_that_is_none(name):
     assert name not in METRICS
     with pytest.raises(InputError, match="or trsa_L_U, of a window 0 <= L < U <= 1"):
-        measure(name, *sides("0"))
+        score_of(name, *sides("0"))
 
 
 def test_a_window_that_is_not_listed():
@@ -68,7 +69,7 @@ def test_rtd_lite_is_the_official_codes(case):
         OFFICIAL["rtd_lite_sum"]["values"][case], rel=2e-6
     )  # which is of float32
     for mode in ("robust", "reference"):
-        score = measure("rtd_lite", *sides(case), mode=mode)
+        score = score_of("rtd_lite", *sides(case), mode=mode)
         assert score == pytest.approx(1 - distance / ((one + other) / 2), abs=1e-12)
 
 
@@ -107,8 +108,8 @@ def test_equal_samples_weigh_nothing():
     x, y = (side[:40].repeat(2, 1) for side in sides("0"))
     doubled, single = (layer_state("rtd_lite", [part]).data.weights[0] for part in (x, x[:40]))
     assert doubled == pytest.approx(single, rel=0.1)
-    assert measure("rtd_lite", x, x) == pytest.approx(1)
-    assert measure("rtd_lite", x, y) == pytest.approx(
+    assert score_of("rtd_lite", x, x) == pytest.approx(1)
+    assert score_of("rtd_lite", x, y) == pytest.approx(
         definitions.score("rtd_lite", None, x.numpy(), y.numpy()), abs=1e-7
     )
 
@@ -154,12 +155,12 @@ def test_windows_are_the_metric_of_their_name():
     rows = windows.window_rows(x, y, [0, 0.1, 0.5, 1], 19, 0.05, 20, 0.95, 0)
     assert [(row["low"], row["high"]) for row in rows] == [(0, 0.1), (0.1, 0.5), (0.5, 1)]
     for row in rows:
-        expected = measure(f"trsa_{row['low']}_{row['high']}", x, y)
+        expected = score_of(f"trsa_{row['low']}_{row['high']}", x, y)
         assert row["score"] == pytest.approx(expected, abs=1e-6)
         assert row["ci_low"] <= row["score"] <= row["ci_high"]
         assert abs(row["null_mean"]) < 0.1
         assert row["p_value"] >= 1 / 20
-    alone = calibration.calibrate(
+    alone = calibration.calibrate_states(
         *(layer_state("trsa_0_0.1", [side]) for side in (x, y)), count=19, alpha=0.05, seed=0
     )
     assert rows[0]["tau"] == pytest.approx(alone.tau, abs=1e-6)
@@ -185,14 +186,14 @@ def test_a_window_in_which_all_are_equal_is_a_step(window):
     few = torch.eye(4, dtype=torch.float64)[
         torch.arange(200) % 4
     ]  # a quarter of the pairs at 0, the others at one distance
-    found = measure(f"trsa_{window}", few, y)
+    found = score_of(f"trsa_{window}", few, y)
     expected = definitions.score(f"trsa_{window}", None, few.numpy(), y.numpy())
     assert found == pytest.approx(expected, abs=1e-6)
-    assert measure(f"trsa_{window}", few, few) == pytest.approx(1)
+    assert score_of(f"trsa_{window}", few, few) == pytest.approx(1)
     low, high = map(float, window.split("_"))
     (row,) = windows.window_rows(few, y, [low, high], 19, 0.05, 10, 0.95, 0)
     assert row["score"] == pytest.approx(expected, abs=1e-6)
-    assert np.isfinite(measure(f"trsa_{window}", x, few))
+    assert np.isfinite(score_of(f"trsa_{window}", x, few))
 
 
 def test_cone_and_dimension_of_known_layers():

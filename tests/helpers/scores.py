@@ -1,6 +1,9 @@
-"""Small tables of scores, as rules write them: of layer pairs, of captions, of benchmarks."""
+"""Scores: of two matrices; small tables of them, as rules write them: of layer pairs, of captions, of benchmarks."""
 
 import pandas as pd
+import torch
+
+from prh.alignment.metrics import layer_state, pair_scores
 
 # Layer pairs of three models: what `best.alignment_table` takes.
 LAYERS = pd.DataFrame(
@@ -32,3 +35,8 @@ def measured():
     score = {"task": "hellaswag", "shots": 10, "measure": "acc_norm,none", "value": 0.4, "stderr": 0.01}
     score |= {"documents": 5, "task_version": "1.0", "lm_eval": "0"}
     return [{"model": "small", "scores": [score]}]
+
+
+def score_of(metric, x, y, k=None, mode="robust"):
+    """A metric's value for two matrices as they are: neither clamped nor normalised."""
+    return float(pair_scores(*(layer_state(metric, [torch.as_tensor(side)], k, mode) for side in (x, y))))

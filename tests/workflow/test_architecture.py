@@ -21,6 +21,7 @@ ORDER = [
         "report",
         "audit",
         "configuration",
+        "command",
     ),
 ]
 FOREIGN = {"snakemake", "scripts", *(path.stem for path in (ROOT / "scripts").glob("*.py"))}

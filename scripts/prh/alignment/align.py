@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prh.alignment.catalogue import METRICS, check_metric
+from prh.alignment.catalogue import METRICS, check_metric, parse_metric
 from prh.alignment.metrics import LayerState, layer_state, pair_scores
 from prh.alignment.neighbors import rank, read_index
 from prh.alignment.preprocess import prepare
-from prh.errors import about
+from prh.errors import InputError, about
 from prh.features.layers import read_features
 
 
@@ -30,10 +30,9 @@ class Alignment:
 
 
 def align(
-    x_layers: Sequence[Tensor | np.ndarray],
-    y_layers: Sequence[Tensor | np.ndarray],
-    metric: str = "mutual_knn",
-    k: int | None = 10,
+    layers_x: Sequence[Tensor | np.ndarray],
+    layers_y: Sequence[Tensor | np.ndarray],
+    metric: str = "mutual_knn@10",
     clamp: str | None = "exact",
     mode: str = "robust",
     concatenate: bool = False,
@@ -41,16 +40,55 @@ def align(
 ) -> Alignment:
     """Align two models from raw features: clamp, L2-normalise, and measure all layer pairs.
 
-    x_layers, y_layers: one (n, d_l) matrix per layer, of any floating type. k is left out of account by metrics
-    without neighbours. clamp, concatenate, device: see `preprocess.prepare`; mode: see `metrics`.
-    Raises InputError for bad features or requests.
+    layers_x, layers_y: one (n, d_l) matrix per layer, of any floating type. metric: METRIC or METRIC@K, as in the
+    configuration. clamp, concatenate, device: see `preprocess.prepare`; mode: see `metrics`.
+    Raises InputError for bad features or requests. Huh et al. 2024, appendix A.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> things = rng.standard_normal((100, 5))
+    >>> model = [rng.standard_normal((100, 8)), things @ rng.standard_normal((5, 8))]
+    >>> found = align(model, [things])
+    >>> round(found.score, 3), found.layer_x, found.layer_y, found.scores.shape
+    (0.648, 1, 0, (2, 1))
     """
-    if metric in METRICS and not METRICS[metric].needs_k:
-        k = None  # so that the default need not be undone by the caller
-    check_metric(metric, k, mode)
-    x = layer_state(metric, prepare(x_layers, clamp, concatenate, device), k, mode)
-    y = layer_state(metric, prepare(y_layers, clamp, concatenate, device), k, mode)
-    return best_pair(align_states(metric, x, y), mode)
+    x, y = raw_states(layers_x, layers_y, metric, clamp, mode, concatenate, device)
+    return best_pair(pair_scores(x, y).numpy(), mode)
+
+
+def measure(
+    x: Tensor | np.ndarray,
+    y: Tensor | np.ndarray,
+    metric: str = "mutual_knn@10",
+    clamp: str | None = "exact",
+    mode: str = "robust",
+    device: str = "cpu",
+) -> float:
+    """The value of a metric for two raw feature matrices of the same n samples, (n, d_x) and (n, d_y); else as `align`.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((100, 5))
+    >>> round(measure(x, x @ rng.standard_normal((5, 8)), "cka"), 3)
+    0.838
+    >>> round(measure(x, rng.standard_normal((100, 8)), "mutual_knn@10"), 3)  # chance is 10 / 99
+    0.109
+    """
+    return float(pair_scores(*raw_states([x], [y], metric, clamp, mode, False, device)))
+
+
+def raw_states(layers_x, layers_y, metric, clamp, mode, concatenate, device) -> tuple[LayerState, LayerState]:
+    """What a metric, METRIC or METRIC@K, needs of two models' raw layers; see `align`."""
+    name, k = parse_metric(metric)
+    check_metric(name, k, mode)
+    states = []
+    for side, layers in (("x", layers_x), ("y", layers_y)):
+        with about(side):
+            states.append(layer_state(name, prepare(layers, clamp, concatenate, device), k, mode))
+    x, y = states
+    if x.n != y.n:
+        raise InputError(f"x has {x.n} samples, y has {y.n}; give features of the same, in the same order")
+    return x, y
 
 
 def align_states(metric: str, x: LayerState, y: LayerState) -> np.ndarray:

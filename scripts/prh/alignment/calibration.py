@@ -7,8 +7,8 @@ much as the metric. SVCCA, Procrustes and RTD-Lite have no bootstrap interval, n
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -17,7 +17,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from prh.alignment.align import best_pair
+from prh.alignment.align import best_pair, raw_states
 from prh.alignment.catalogue import METRICS
 from prh.alignment.cknna import hsic
 from prh.alignment.kernels import TOGETHER, Kernels, square_matrix
@@ -36,7 +36,8 @@ class Calibration:
     score, layer_x, layer_y: the best layer pair; null_mean: mean of the null; tau: the score that chance exceeds
     with probability alpha; p_value: (1 + #{null >= score}) / (K + 1); calibrated_score: 0 at tau, 1 at the metric's
     maximum; null: (K,) the null scores. pairs: the same four values for each layer pair by itself, arrays
-    (layers_x, layers_y) named null_mean, tau, p_value, calibrated_score; None unless asked for.
+    (layers_x, layers_y) named null_mean, tau, p_value, calibrated_score; None unless asked for. interval: of the score,
+    see `bootstrap_interval`; None unless asked for.
     """
 
     score: float
@@ -48,6 +49,7 @@ class Calibration:
     calibrated_score: float
     null: np.ndarray
     pairs: dict[str, np.ndarray] | None = None
+    interval: tuple[float, float] | None = None
 
 
 def permutations(n: int, count: int, seed: int = 0) -> Tensor:
@@ -57,6 +59,40 @@ def permutations(n: int, count: int, seed: int = 0) -> Tensor:
 
 
 def calibrate(
+    layers_x: Sequence[Tensor | np.ndarray],
+    layers_y: Sequence[Tensor | np.ndarray],
+    metric: str = "mutual_knn@10",
+    permutations: int = 200,
+    alpha: float = 0.05,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    clamp: str | None = "exact",
+    concatenate: bool = False,
+    device: str = "cpu",
+) -> Calibration:
+    """Align two models from raw features as `align.align` does, and calibrate the best score, with its interval.
+
+    permutations: of y's samples, for the null; resamples: of the samples, for the interval at the level `confidence`; else
+    as `align.align`. Raises InputError for bad features or requests, and for a metric without a cheap null.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> things = rng.standard_normal((100, 5))
+    >>> models = [[things @ rng.standard_normal((5, 8)) + rng.standard_normal((100, 8))] for _ in "xy"]
+    >>> found = calibrate(*models, "mutual_knn@10", permutations=99)
+    >>> round(found.score, 3), round(found.null_mean, 3), round(found.tau, 3), found.p_value
+    (0.385, 0.102, 0.121, 0.01)
+    >>> round(found.calibrated_score, 3), tuple(round(end, 2) for end in found.interval)
+    (0.3, (0.35, 0.41))
+    """
+    x, y = raw_states(layers_x, layers_y, metric, clamp, "robust", concatenate, device)
+    made = calibrate_states(x, y, permutations, alpha, seed)
+    ends = bootstrap_interval(x, y, made.layer_x, made.layer_y, resamples, confidence, seed)
+    return replace(made, interval=ends)
+
+
+def calibrate_states(
     x: LayerState,
     y: LayerState,
     count: int = 200,
@@ -72,7 +108,9 @@ def calibrate(
     Raises InputError for a metric without a cheap null, and a count or alpha out of range.
     """
     if not METRICS[x.metric].cheap_null:
-        raise InputError(f"{x.metric} has no cheap form under permutation: it cannot be calibrated")
+        raise InputError(
+            f"{x.metric} has no cheap form under permutation: it cannot be calibrated; take another metric"
+        )
     if orders is None:
         if count < 1:
             raise InputError(f"count = {count}: at least one permutation is needed")

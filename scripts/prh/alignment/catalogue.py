@@ -130,7 +130,7 @@ def check_metric(metric: str, k: int | None = None, mode: str = "robust") -> Met
         raise InputError(f"unknown mode {mode!r}: use 'robust' or 'reference'")
     spec = METRICS[metric]
     if spec.needs_k and k is None:
-        raise InputError(f"{metric} needs k, the number of neighbours")
+        raise InputError(f"{metric} needs k, the number of neighbours, as in {metric}@10")
     if not spec.needs_k and k is not None:
         raise InputError(f"{metric} takes no k, but k = {k} was given")
     if spec.family == "cknna" and k < 2:
@@ -143,9 +143,15 @@ def check_metric(metric: str, k: int | None = None, mode: str = "robust") -> Met
 def parse_metric(name):
     """METRIC or METRIC@K, as in the configuration, as (metric, k); k is None where there is none."""
     metric, _, k = name.partition("@")
+    if k and not (k.isascii() and k.isdigit()):
+        raise InputError(f"metric {name!r}: after @ stands the number of neighbours, as in {metric}@10")
     return metric, int(k) if k else None
 
 
 def metric_name(metric, k=None):
-    """The inverse of `parse_metric`; a k that is missing in a table (NA, NaN) counts as none."""
+    """The inverse of `parse_metric`; a k that is missing in a table (NA, NaN) counts as none.
+
+    >>> metric_name("mutual_knn", 10), metric_name("cka")
+    ('mutual_knn@10', 'cka')
+    """
     return f"{metric}@{int(k)}" if k is not None and k == k else metric

@@ -2,7 +2,7 @@
 
 A metric is computed in two steps. `layer_state` does, once per model, what needs the features: ranking, kernels,
 bases. `pair_scores` then takes all layer pairs of two models, with the samples of the second permuted if asked.
-`measure` is both for a single pair of matrices.
+`align.measure` is both for a single pair of matrices.
 
 mode "reference" gives what the official command line of Huh et al. 2024 gives; "robust" is right. They differ for
 cka, cka_rbf_1, unbiased_cka and cknna (1e-6 in the denominator), lcs_knn and edit_distance_knn (three quarters of
@@ -13,7 +13,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +22,7 @@ from prh.alignment.kernels import kernel_products, make_kernels, permuted_produc
 from prh.alignment.knn_graph import grouped_products, make_graph, shared, sum_products
 from prh.alignment.knn_order import edit_distances, longest_common
 from prh.alignment.neighbors import Ranking, check_k, index_layers, rank
-from prh.alignment.preprocess import check_features, check_layers
+from prh.alignment.preprocess import check_layers
 from prh.alignment.subspaces import procrustes_scores, procrustes_shapes, svcca_bases, svcca_scores
 from prh.alignment.trees import make_trees, tree_scores
 from prh.errors import InputError
@@ -111,24 +110,6 @@ def permuted_scores(x: LayerState, y: LayerState, permutations: Tensor) -> Tenso
     if family == "tree":
         return tree_scores(x.data, y.data, permutations)
     return _in_range(_kernel_values(x, y, permuted_products(x.data, y.data, permutations)).cpu(), x)
-
-
-def measure(
-    metric: str, x: Tensor | np.ndarray, y: Tensor | np.ndarray, *, k: int | None = None, mode: str = "robust"
-) -> float:
-    """The value of `metric` for two feature matrices of the same n samples.
-
-    x, y: (n, d_x) and (n, d_y), float32 or float64, rows L2-normalised by the caller, as the protocol says.
-    k: number of neighbours, for the metrics that need one. mode: "robust" or "reference", see the module.
-    Raises InputError for bad features or requests, each in one line.
-    """
-    check_metric(metric, k, mode)
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
-    check_features([x], "x")
-    check_features([y], "y")
-    if len(x) != len(y):
-        raise InputError(f"x has {len(x)} samples, y has {len(y)}")
-    return float(pair_scores(layer_state(metric, [x], k, mode), layer_state(metric, [y], k, mode)))
 
 
 def sample_scores(x: LayerState, y: LayerState) -> Tensor:

@@ -64,20 +64,6 @@ def check_layers(layers: Sequence[Tensor | np.ndarray]) -> Sequence[Tensor | np.
     return layers
 
 
-def check_features(layers: Sequence[Tensor], name: str) -> None:
-    """Raise InputError, naming the layer and row, for features that no metric can take.
-
-    Those are: integers, NaN or infinity, rows of zeros, and layers whose samples are all alike.
-    """
-    for i, layer in enumerate(check_layers(layers)):
-        where = name if len(layers) == 1 else f"{name}, layer {i}"
-        if not layer.is_floating_point():
-            raise InputError(f"{where} has dtype {layer.dtype}: features must be floating point")
-        _check_finite(layer, where)
-        _unit_rows(layer, where)
-        _check_varies(layer, where)
-
-
 def exact_threshold(layers: Sequence[Tensor], quantile: float = QUANTILE) -> float:
     """The element of rank floor(quantile * N) among all N values |x| of all layers, by partition, not by sorting."""
     rank = int(quantile * sum(layer.numel() for layer in layers))
