@@ -62,6 +62,10 @@ rule all:
 LINES = Lines(workflow, logger, cost)
 
 
+onstart:
+    check_environment()
+
+
 onsuccess:
     main_figure = f"figures/{drawn(DATASETS[0])[0]}.pdf"
     LINES.done(

@@ -79,11 +79,6 @@ PREPARATION = {
 }
 
 
-def verbatim(text):
-    """Parameter function: words of the configuration as they are. In a bare text Snakemake would look for wildcards in braces."""
-    return lambda wildcards: text
-
-
 def only(names):
     """Wildcard constraint: one of these names; with none it matches nothing."""
     return "|".join(names) or "(?!)"
@@ -106,7 +101,10 @@ ROWS = {
 }
 # Columns that say what a job needs, or how something is called, and not what is computed: a change of theirs re-runs only what
 # shows them, of itself (labels_of). pooling is among a model's settings.
-NEEDS = ("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling", "label", "family")
+NEEDS = (
+    *("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling"),
+    *("label", "family"),
+)
 # Columns for rows of the hub, or of a model by a path: left out of other rows, whose results are then what they were without them.
 FOR_THE_HUB = (
     *("repo", "mirror", "caption_index", "files"),

@@ -1,7 +1,5 @@
 # The two caches: once per data set and model, never per pair.
 
-from importlib.util import find_spec
-
 # As many neighbours as the metrics that are content with neighbour tables need.
 K_MAX = max([k for m, ks in METRICS_USED.items() for k in ks if METRICS[m].family == "neighbors"], default=10)
 
@@ -64,19 +62,3 @@ rule index_neighbors:
         "Neighbours in {wildcards.dataset} under {wildcards.model}"
     script:
         "../scripts/index_neighbors.py"
-
-
-def check_environment():
-    """One line before any job starts where the package of a kind of models is not in the environment that jobs run in."""
-    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
-    lacking = "extract_timm_features" in planned and find_spec("timm") is None
-    if lacking and not workflow.deployment_settings.deployment_method:
-        name = SETUP.run_in("timm")[0]
-        raise SystemExit(
-            f"{CONFIG['tables']['models']}, row `{name}`: models of type `{SETUP.models[name].type}` need the package timm, which "
-            "is not in this environment; run .venv-paper/bin/snakemake, which `make paper` sets up, or with --sdm conda"
-        )
-
-
-onstart:
-    check_environment()

@@ -1,11 +1,5 @@
 # The figures: PDF, PNG, and a CSV with exactly the numbers drawn. A figure is a row of FIGURES, a script plot_NAME.py and a
 # caption report/NAME.rst; docs/extending.md adds one.
-
-from collections import namedtuple
-
-# chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
-# sets of which it has. numbers: how they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
-Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
 FIGURES = {
     "alignment_vs_performance": Figure(
         MAIN, "Alignment over language-model performance (figure 3)", ALIGNMENT | PERFORMANCE

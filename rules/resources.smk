@@ -1,6 +1,8 @@
 # What jobs ask a cluster for, in the units of Snakemake's standard resources. Each retry asks for twice the memory of
 # the attempt before, and for more time. Without a cluster they only count where `--resources` sets a limit.
 
+from importlib.util import find_spec
+
 
 def share_of_cores():
     """Threads of a heavy job: two of them share up to eight cores, so that one computes while another starts.
@@ -64,3 +66,15 @@ def bytes_of_features(dataset, models):
 def items(dataset):
     """Items of a data set; where they are not known yet, as many as the paper has."""
     return SETUP.sizes[dataset] or 1024
+
+
+def check_environment():
+    """One line before any job starts where the package of a kind of models is not in the environment that jobs run in."""
+    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    lacking = "extract_timm_features" in planned and find_spec("timm") is None
+    if lacking and not workflow.deployment_settings.deployment_method:
+        name = SETUP.run_in("timm")[0]
+        raise SystemExit(
+            f"{CONFIG['tables']['models']}, row `{name}`: models of type `{SETUP.models[name].type}` need the package timm, which "
+            "is not in this environment; run .venv-paper/bin/snakemake, which `make paper` sets up, or with --sdm conda"
+        )

@@ -1,6 +1,8 @@
 # What a run shows of itself: what each figure is told and says, its place in the tour that Snakemake makes
 # (`snakemake --report`), and what the page holds. Rules stand elsewhere.
 
+from collections import namedtuple
+
 # The chapters of the tour that Snakemake makes (`snakemake --report`); each figure and table there has a caption in report/.
 MAIN, PAIRS, WHICH_METRIC = "1 The main result", "2 Models and layers", "3 Which metric"
 CHANCE, BESIDE_THE_PAPER, TABLES, STORY = "4 Against chance", "5 Beside the paper", "6 Tables", "7 The story"
@@ -83,6 +85,11 @@ def drawn(dataset):
     ]
 
 
+def verbatim(text):
+    """Parameter function: words of the configuration as they are. In a bare text Snakemake would look for wildcards in braces."""
+    return lambda wildcards: text
+
+
 # As many models as a page can show and a phone can open; the tables and figures have all.
 SHOWN = LANGUAGE[:20] + VISION[:20]
 
@@ -126,3 +133,6 @@ COMMON = {
     "caption": caption,
     "performance_label": verbatim(f"1 - bits per byte on {SETUP.corpora[CORPUS].label}"),
 }
+# chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
+# sets of which it has. numbers: how they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
+Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
