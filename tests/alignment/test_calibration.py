@@ -200,3 +200,13 @@ def test_bad_requests():
         calibrate_states(x, y, count=0)
     with pytest.raises(InputError, match=r"alpha = 1\.5"):
         calibrate_states(x, y, count=5, alpha=1.5)
+
+
+@pytest.mark.parametrize("n", [4, 6, 8])
+def test_intervals_of_few_items_are_numbers(n):
+    """Of some draws of few items no layer agrees with itself by CKNNA: they count as 0, and nothing is divided by rounding."""
+    rng = np.random.default_rng(0)
+    sides = [normalize(torch.tensor(rng.normal(size=(n, d)), dtype=torch.float32), dim=1) for d in (40, 30)]
+    x, y = (layer_state("cknna", [side], n // 2) for side in sides)
+    low, high = bootstrap_interval(x, y, 0, 0, 2000, 0.95, 0)
+    assert -10 < low < high < 10

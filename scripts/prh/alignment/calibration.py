@@ -26,6 +26,7 @@ from prh.alignment.metrics import LayerState, pair_scores, permuted_scores, samp
 from prh.alignment.trees import Trees
 from prh.errors import InputError
 
+NOTHING = 1e-9  # of a layer's CKNNA with itself, against that of all items: rounding
 BATCH = 100  # bootstrap resamples at a time
 
 
@@ -266,10 +267,10 @@ def _form(matrix, weights: np.ndarray) -> np.ndarray:
     return (weights * (matrix @ weights)).sum(axis=0, dtype=float)
 
 
-def _cosines(both: np.ndarray, own_a: np.ndarray, own_b: np.ndarray) -> np.ndarray:
-    """both / sqrt(own_a own_b); 0 where a side's is not positive, as in a resample of too few different samples."""
-    squares = np.maximum(own_a, 0) * np.maximum(own_b, 0)
-    return np.where(squares > 0, both / np.sqrt(np.where(squares > 0, squares, 1)), 0)
+def _cosines(both: np.ndarray, own_a: np.ndarray, own_b: np.ndarray, least=(0, 0)) -> np.ndarray:
+    """both / sqrt(own_a own_b); 0 where a side's is not above its least, as in a resample of too few different samples."""
+    defined = (own_a > least[0]) & (own_b > least[1])
+    return np.where(defined, both / np.sqrt(np.where(defined, own_a * own_b, 1)), 0)
 
 
 def _cknna_resampler(x: LayerState, y: LayerState):
@@ -285,9 +286,12 @@ def _cknna_resampler(x: LayerState, y: LayerState):
         totals = _form(k, weights) * _form(m, weights)
         return hsic(_form(k.multiply(m.T), weights), totals, cross, back, x.n, variant)
 
+    # A draw of few items may have none with another near: rounding is then all there is.
+    least = [NOTHING * product(each, each, np.ones((x.n, 1))) for each in (a, b)]
+
     def scores(weights: np.ndarray) -> np.ndarray:
         own = product(a, a, weights), product(b, b, weights)
-        return _cosines(product(shared_a, shared_b, weights), *own)
+        return _cosines(product(shared_a, shared_b, weights), *own, least)
 
     return scores
 

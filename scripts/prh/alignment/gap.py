@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 
+from prh.alignment.align import measure
 from prh.alignment.calibration import resampled
 from prh.alignment.describe import mean_cosine
-from prh.alignment.metrics import measure
 from prh.errors import InputError
 
 
@@ -94,7 +94,7 @@ def describe_gap(u, v, shifts, scale, k, draws):
                 "text_to_image": hits[1].mean(),
                 "text_to_image_low": low[2],
                 "text_to_image_high": high[2],
-                "mutual_knn": measure("mutual_knn", torch.from_numpy(moved), torch.as_tensor(v), k=k),
+                "mutual_knn": measure(moved, v, f"mutual_knn@{k}", clamp=None),
             }
         )
     return rows
