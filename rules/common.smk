@@ -10,12 +10,13 @@ sys.path.insert(0, str(BASE / "scripts"))
 from prh.configuration import loading
 from prh.configuration.tables import packages_of, revision_of
 from prh.alignment.catalogue import METRICS, parse_metric
-from prh.errors import InputError, check_writable
+from prh.errors import InputError, check_folders
 from prh.features import panel
 from prh.features.adapters import ADAPTERS, maker_of, module_of
 from prh.progress import Lines
 from prh.provenance import code_digest
 from prh.sources.registry import source_of_corpus, source_of_dataset
+from prh.times import restore_times
 
 # Jobs take these over. glibc then keeps what a job frees for its next batch, instead of giving it back to the system
 # and asking for it anew, page by page, which halves the system's share of the CPU time.
@@ -40,17 +41,12 @@ def load_configuration():
         raise SystemExit(f"Configuration error. {error}")
 
 
-def check_folders():
-    """One line if what a run writes to is read-only; Snakemake itself would end in a traceback."""
-    made = [Path(name) for name in (".snakemake", "results", "figures")]
-    try:
-        for folder in made + sorted(Path("results").glob("*/")):
-            check_writable(folder.absolute())
-    except InputError as error:
-        raise SystemExit(str(error))
-
-
-check_folders()
+try:
+    check_folders()
+except InputError as error:  # Snakemake itself would end in a traceback
+    raise SystemExit(str(error))
+if workflow.is_main_process:
+    restore_times()
 SETUP = load_configuration()
 CONFIG = SETUP.config
 # Of a run of few items a parameter of what tells of it; of another run none, so that nothing of that runs anew.

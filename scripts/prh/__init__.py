@@ -1,6 +1,6 @@
 """The library of the workflow, a package for each stage of the argument; a module imports what stands above it, never below.
 
-errors, provenance, forecast, progress, job: what every stage uses: one-line errors, records, how far a run is, a script's frame
+errors, provenance, times, forecast, progress, job: what every stage uses: one-line errors, records, times of artifacts, how far a run is, a script's frame
 sources: what comes from outside: wheels, the hub, folders; data sets, texts, captions of several densities, colours
 features: models run once over a data set: adapters, batches, one tensor per layer on disk
 tables: the final tables: their columns, reading and writing

@@ -26,3 +26,9 @@ def check_writable(folder):
     there = next(path for path in (Path(folder), *Path(folder).absolute().parents) if path.exists())
     if not os.access(there, os.W_OK):
         raise InputError(f"{there} is read-only; make it writable, or run elsewhere by --directory")
+
+
+def check_folders():
+    """Raise `InputError` if a folder that a run writes to may not be written to."""
+    for folder in [Path(".snakemake"), Path("results"), Path("figures"), *sorted(Path("results").glob("*/"))]:
+        check_writable(folder.absolute())

@@ -10,7 +10,7 @@ from helpers.project import ROOT
 LIBRARY = ROOT / "scripts" / "prh"
 # From below to above, as the map in prh/__init__.py has them: each may import itself and what stands before it.
 ORDER = [
-    *("errors", "provenance", "forecast", "progress", "job"),
+    *("errors", "provenance", "times", "forecast", "progress", "job"),
     *(
         "sources",
         "features",
