@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,24 @@ def test_the_harness_tells_the_truth(name, here):
     )  # again where it shows the log
     assert "Traceback" not in done.stdout + done.stderr
     assert contents() == before
+
+
+def test_a_kind_whose_package_is_not_here(here):
+    """timm has an environment of its own: one line before any job starts, and a plan all the same."""
+    if find_spec("timm"):
+        pytest.skip("timm is here")
+    put("models/own/config.json", json.dumps({"architecture": "vit_tiny_patch16_224"}))()
+    put("models/own/model.safetensors", bad_inputs.headed({"a": (2, 3)}))()
+    bad_inputs.own_model(type="timm_vit")()
+    before, made = contents(), "results/features/openmoji_1024/own.safetensors"
+    command = [*SNAKEMAKE, "--cores", "1", made, "--configfile", "mine.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    says = "models.tsv, row `own`: models of type `timm_vit` need the package timm, which is not in this environment; run "
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(says)
+    assert "Traceback" not in done.stderr
+    assert contents() == before
+    assert subprocess.run([*command, "-n"], capture_output=True).returncode == 0
 
 
 @pytest.mark.slow
