@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from prh.alignment.catalogue import METRICS, metric_name, parse_metric
+from prh.configuration.tables import captions_of
 from prh.errors import InputError
 from prh.provenance import MANIFEST, read_manifest
-from prh.sources.captions import read_table
 
 OWN = "folder"  # the source of data of one's own
 FEWEST = 3  # items of any data set: a nearest neighbour, and one that is none
@@ -26,7 +26,7 @@ def _count(row, made):
         return row.size
     if not Path(row.path).expanduser().exists():
         return read_manifest(made)["pairs"] if (made / MANIFEST).is_file() else None
-    table = read_table(row.path, row.columns)
+    table = captions_of(row.path, row.columns)
     if row.size is not None and row.size > len(table.items):
         raise InputError(
             f"{table.source}: {row.size} pairs asked for, it has {len(table.items)}; lower `size`"

@@ -10,10 +10,12 @@ from prh.configuration.schema import typed, validate, with_defaults
 from prh.errors import InputError
 from prh.provenance import read_record, record_path
 from prh.sources import outside
+from prh.sources.captions import read_table as read_captions
 from prh.sources.model_files import local_files, size_of
 
 # What lies outside is looked at once for each configuration: its jobs are all of what it found.
 files_of = cache(local_files)
+captions_of = cache(read_captions)
 
 
 def read_table(path, schema, source=None):
@@ -80,7 +82,7 @@ def size_by_path(path, modality):
 
 def look_again():
     """Forget what was found outside."""
-    for function in (files_of, size_by_path, _content):
+    for function in (files_of, captions_of, size_by_path, _content):
         function.cache_clear()
 
 
@@ -98,7 +100,7 @@ def _content(name, path, source, columns):
     if not Path(path).expanduser().exists() and made.exists():
         return read_record(record_path(made))["parameters"]["row"]["revision"]
     row = SimpleNamespace(path=path, source=source, columns=columns)
-    files = outside.files_of_dataset(row) if source else outside.files_of_model(row)
+    files = outside.files_of_dataset(row, captions_of) if source else outside.files_of_model(row)
     return outside.fingerprint(files, outside.digests(files))
 
 

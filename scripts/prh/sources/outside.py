@@ -26,15 +26,15 @@ class Outside(NamedTuple):
     names: list
 
 
-def files_of_dataset(row):
+def files_of_dataset(row, read=read_table):
     """The files that a data set with a `path` is made of: its table and the images in it; of other sources all below the path.
 
-    Raises `InputError` for what is wrong with the table, and where nothing is there.
+    read: as `captions.read_table`, which may have been read already. Raises `InputError` for what is wrong with the table.
     """
     if row.source != "folder":
         folder = Path(row.path).expanduser()
         return Outside(folder, sorted(_below(folder)))
-    table = read_table(row.path, getattr(row, "columns", None))
+    table = read(row.path, getattr(row, "columns", None))
     paths = [path for path in find_images(table)[1].values() if path]
     if table.source.is_dir():
         paths += [path.with_suffix(".txt") for path in paths]
