@@ -30,7 +30,7 @@ rule measure_alignment:
 
 
 rule calibrate_alignment:
-    """Permutation nulls of a tile's language-vision pairs: p-values, thresholds, calibrated scores, intervals."""
+    """Permutation nulls of a tile's pairs across modalities, or of all: p-values, thresholds, calibrated scores, intervals."""
     input:
         models=tile_inputs,
     output:
@@ -49,7 +49,7 @@ rule calibrate_alignment:
         **PREPARATION,
         metric="{metric}",
         models=tile_models,
-        pairs=across_pairs,
+        pairs=calibrated_pairs,
         k=lambda wildcards: CALIBRATED[wildcards.metric],
         permutations=CONFIG["calibration"]["permutations"],
         alpha=CONFIG["calibration"]["alpha"],
@@ -65,7 +65,7 @@ rule tabulate_alignment:
     """The best layer pair of every model pair."""
     input:
         tiles=[path for d in DATASETS for m in METRICS_USED for path in tiles(d, m)],
-        calibrated=[p for d in DATASETS for m in CALIBRATED for p in tiles(d, m, "calibration", True)],
+        calibrated=[p for d in DATASETS for m in CALIBRATED for p in tiles(d, m, "calibration")],
     output:
         table=table("alignment", "The score of every pair of models"),
     log:

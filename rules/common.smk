@@ -51,11 +51,12 @@ SETUP = load_configuration()
 CONFIG = SETUP.config
 # Of a run of few items a parameter of what tells of it; of another run none, so that nothing of that runs anew.
 FITTED = {"fitted": SETUP.fitted} if SETUP.fitted else {}
-if SETUP.fitted and workflow.is_main_process:
-    print(SETUP.fitted, file=sys.stderr)
+for line in filter(None, [SETUP.fitted, SETUP.lacking()] if workflow.is_main_process else []):
+    print(line, file=sys.stderr)
 # With the defaults filled in: the report's captions read it. The last key is for a message; no parameter, so that it re-runs nothing.
 config.update(CONFIG, needed_by=SETUP.needed_by())
 LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")
+BOTH = SETUP.across()  # whether the run has language-vision pairs; else it is of one modality
 SCORED = SETUP.scored()  # language models that have bits per byte
 MODELS = LANGUAGE + VISION
 POSITION = {name: i for i, name in enumerate(MODELS)}

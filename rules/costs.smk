@@ -100,9 +100,9 @@ def measure(wildcards):
 
 
 def calibrate(wildcards):
-    """The language-vision pairs of a tile, permuted."""
+    """The pairs of a tile that are calibrated, permuted."""
     half = CONFIG["calibration"]["permutations"] / 2  # several are multiplied at a time
-    return compare(wildcards, across_pairs(wildcards), CALIBRATED[wildcards.metric], half)
+    return compare(wildcards, calibrated_pairs(wildcards), CALIBRATED[wildcards.metric], half)
 
 
 def probe(wildcards):

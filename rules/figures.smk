@@ -2,7 +2,7 @@
 # caption report/NAME.rst; docs/extending.md adds one.
 FIGURES = {
     "alignment_vs_performance": Figure(
-        MAIN, "Alignment over language-model performance (figure 3)", ALIGNMENT | PERFORMANCE
+        MAIN, "Alignment over language-model performance (figure 3)", *OVER_PERFORMANCE
     ),
     "alignment_by_caption_density": Figure(
         MAIN,
@@ -36,7 +36,7 @@ FIGURES = {
         "Neighbours and distances (Groeger et al. 2026)",
         ALIGNMENT,
         COMMON | {"k": AT_EQUAL_K and AT_EQUAL_K[0]},
-        drawn=bool(AT_EQUAL_K),
+        drawn=BOTH and bool(AT_EQUAL_K),
     ),
     "modality_gap": Figure(
         PAIRS,
@@ -46,13 +46,13 @@ FIGURES = {
         drawn=DATASETS[:1] if WITH_GAP else [],
     ),
     "alignment_by_metric": Figure(
-        WHICH_METRIC, "The main figure by every metric (figures 13, 14)", ALIGNMENT | PERFORMANCE
+        WHICH_METRIC, "The main figure by every metric (figures 13, 14)", *OVER_PERFORMANCE
     ),
     "cknna_by_k": Figure(
         WHICH_METRIC,
         "CKNNA from few neighbours to many (figure 10)",
         ALIGNMENT,
-        drawn=any(METRICS[metric].family == "cknna" for metric in METRICS_USED),
+        drawn=BOTH and any(METRICS[metric].family == "cknna" for metric in METRICS_USED),
         numbers="sweep",
     ),
     "metric_agreement": Figure(
@@ -100,7 +100,7 @@ FIGURES = {
         "Benchmark scores over alignment (figure 4)",
         ALIGNMENT | DOWNSTREAM,
         COMMON | {"vision": CONFIG["figures"]["downstream_vision"]},
-        drawn=bool(CONFIG["figures"]["downstream_vision"]),
+        drawn=BOTH and bool(CONFIG["figures"]["downstream_vision"]),
     ),
     "reproduced_vs_published": Figure(
         BESIDE_THE_PAPER,

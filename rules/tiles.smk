@@ -16,14 +16,13 @@ def blocks():
     return [MODELS[i : i + BLOCK] for i in range(0, len(MODELS), BLOCK)]
 
 
-def tiles(dataset, metric, folder="alignment", only_across=False):
-    """The tiles of a metric: each pair of blocks once, a block with itself where it holds a pair.
-
-    only_across: those with a language-vision pair. Language models stand before vision models in every block.
+def tiles(dataset, metric, folder="alignment"):
+    """The tiles of a metric: each pair of blocks once, a block with itself where it holds a pair; of calibration those with
+    a pair that is calibrated. Language models stand before vision models in every block.
     """
     last = len(blocks())
     made = [(a, b) for a in range(last) for b in range(a, last) if a < b or len(blocks()[a]) > 1]
-    if only_across:
+    if folder == "calibration" and BOTH:
         made = [(a, b) for a, b in made if blocks()[a][0] in LANGUAGE and blocks()[b][-1] in VISION]
     return [f"results/{folder}/{dataset}/{metric}/{a}-{b}.parquet" for a, b in made]
 
@@ -47,10 +46,10 @@ def tile_inputs(wildcards):
     return [f"results/{kind}/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
 
 
-def across_pairs(wildcards):
-    """The language-vision pairs of a tile: those that are calibrated."""
+def calibrated_pairs(wildcards):
+    """The pairs of a tile that are calibrated: the language-vision ones; in a run of one modality all."""
     first_vision = len(LANGUAGE)
-    return [[x, y] for x, y in tile_pairs(wildcards) if POSITION[x] < first_vision <= POSITION[y]]
+    return [[x, y] for x, y in tile_pairs(wildcards) if not BOTH or POSITION[x] < first_vision <= POSITION[y]]
 
 
 def tiles_holding(dataset, pairs):

@@ -136,3 +136,8 @@ COMMON = {
 # chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
 # sets of which it has. numbers: how they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
 Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defaults=(COMMON, True, "drawn"))
+OVER_PERFORMANCE = (
+    ALIGNMENT | PERFORMANCE,
+    COMMON,
+    BOTH and bool(SCORED),
+)  # of figure 3, and of the same by metric

@@ -1,4 +1,4 @@
-"""Permutation nulls for the best layer pair of every language-vision pair of one tile."""
+"""Permutation nulls for the best layer pair of every pair of models of one tile that is calibrated."""
 
 import itertools
 
@@ -33,16 +33,18 @@ with job(snakemake) as out:
             layer_state(metric, stacked([layers[model] for model in group]), k),
         )
 
-    rows = []
+    wanted, rows = set(map(tuple, params.pairs)), []
     for k in params.k:
         found = [[grouped(group, k) for group in side] for side in groups]
         orders = permutations(found[0][0][-1].n, params.permutations, params.seed)
-        pairs = list(itertools.product(*found))
+        pairs = [(x, y) for x, y in itertools.product(*found) if wanted & {*itertools.product(x[0], y[0])}]
         for (models_x, starts_x, ends_x, x), (models_y, starts_y, ends_y, y) in pairs:
             scores = align_states(metric, x, y)
             what = f"{metric}, k = {k}, {len(pairs)} times"
             null = null_maxima(x, y, progress(orders, what, unit="permutation"), starts_x, starts_y)
             for a, b in itertools.product(range(len(models_x)), range(len(models_y))):
+                if (models_x[a], models_y[b]) not in wanted:  # of one modality: a model with itself
+                    continue
                 best = best_pair(scores[starts_x[a] : ends_x[a], starts_y[b] : ends_y[b]])
                 place = starts_x[a] + best.layer_x, starts_y[b] + best.layer_y
                 low, high = bootstrap_interval(x, y, *place, params.resamples, params.confidence, params.seed)

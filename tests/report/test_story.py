@@ -227,7 +227,12 @@ def test_what_a_run_lacks_is_not_said(told):
 def test_models_of_one_kind_have_their_matrix_and_no_main_figure(told, language, vision):
     found = run(facts(language, vision), calibrated=False)
     assert told("alignment_vs_performance", found).paragraphs() == []
-    assert story.scores(found).empty
+    names, table = [row[0] for row in (language or vision).values()], story.scores(found)
+    assert list(table.index) == list(table.columns) == names
+    for row in found.pairs.itertuples():
+        x, y = found.label(row.model_x), found.label(row.model_y)
+        assert table.loc[x, y] == table.loc[y, x] == round(row.score, 3)
+    assert "White lines" not in told("alignment_matrix", found).drawn
     text = told("alignment_matrix", found).found
     assert ("two language models" in text) == bool(language)
     assert ("two vision models" in text) == bool(vision)

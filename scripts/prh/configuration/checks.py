@@ -9,7 +9,7 @@ from prh.errors import InputError, about
 from prh.features.adapters import ADAPTERS, TRAINED
 from prh.sources.registry import DATASETS, WITH_CAPTIONS
 
-FEWEST_IN_PANEL = 4
+FEWEST_COMPARED, FEWEST_IN_PANEL = 2, 4
 REPOSITORY = re.compile(r"[^/ @.~][^/ @]*(/[^/ @]+)?")
 ORIGINS = ("packages", "path", "repo")  # of a model: a row has one of them
 
@@ -150,9 +150,10 @@ def _check_names(configuration, source):
                 f"{source}: key `models`: `{name}` has two towers in one space: name it in `modality_gap.models`, or have "
                 "each tower in a row of its own"
             )
-    for modality in ("language", "vision"):
-        if not configuration.chosen(modality):
-            raise InputError(f"{source}: key `models`: at least one {modality} model is needed")
+    if len(config["models"]) < FEWEST_COMPARED:
+        raise InputError(
+            f"{source}: key `models`: `{config['models'][0]}` alone; at least {FEWEST_COMPARED} models are needed, of any modality"
+        )
 
 
 def _check_metrics(configuration, source):

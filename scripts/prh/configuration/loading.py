@@ -16,6 +16,7 @@ from prh.sources.model_files import Size
 
 TABLES = ("packages", "datasets", "models", "corpora")
 OF_SINGLE_FIGURES = ("transfer", "caption_density", "colour_geometry", "modality_gap")  # null: not drawn
+OF_SCORED = ("captions", "tasks", "likelihoods")  # keys of `performance` for models that have bits per byte
 RENAMED = {  # keys of earlier versions
     "exchange": "crate",
     "statistics": "intervals",
@@ -75,9 +76,28 @@ class Configuration:
             ]
         return [name for name in dict.fromkeys(names) if name]
 
+    def across(self):
+        """Whether the run has pairs of a language with a vision model."""
+        return bool(self.chosen("language") and self.chosen("vision"))
+
     def scored(self):
         """Names of the chosen models that have bits per byte."""
         return [name for name in self.chosen() if ADAPTERS[self.models[name].type].scored]
+
+    def lacking(self):
+        """What the configuration asks for and models of these kinds cannot give, in one line; "" if there is nothing."""
+        kinds = {"language model": self.chosen("language"), "vision model": self.chosen("vision")}
+        kinds["causal language model"] = self.scored() or not kinds["language model"]
+        absent = [kind for kind, there in kinds.items() if not there]
+        performance = self.config["performance"]
+        unscored = ["bits per byte", *(f"`performance.{key}`" for key in OF_SCORED if performance[key])]
+        out = [] if self.scored() else unscored
+        out += ["alignment over performance"] if absent else []
+        out += ["`caption_density`"] if self.config["caption_density"] and not self.across() else []
+        out += ["`figures.downstream_vision`"] * bool(
+            self.config["figures"]["downstream_vision"] and not self.across()
+        )
+        return f"Left out, since the run has no {' and no '.join(absent)}: {', '.join(out)}." if out else ""
 
     def run_in(self, environment):
         """Names of the models asked for that run in an environment, by their adapters."""

@@ -19,8 +19,10 @@ def layers_described(table, models, caption):
         "clamped": "share of values clamped",
     }
     with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex=True)
-        for row, modality in zip(axes, MODALITIES, strict=True):
+        there = [m for m in MODALITIES if any(models[name]["modality"] == m for name in table.model)]
+        size = (10, 2.3 * len(there) + 0.6)
+        figure, axes = plt.subplots(len(there), 3, figsize=size, sharex=True, squeeze=False)
+        for row, modality in zip(axes, there, strict=True):
             mine = [name for name in dict.fromkeys(table.model) if models[name]["modality"] == modality]
             look = looks(mine, models)
             for axis, (column, words) in zip(row, quantities.items(), strict=True):
@@ -39,7 +41,7 @@ def layers_described(table, models, caption):
                     plain_powers(axis.yaxis)
             row[0].set_title(f"{modality} models", loc="left")
             row[-1].legend(fontsize=6.5, loc="upper left", bbox_to_anchor=(1, 1))
-        for axis in axes[1]:
+        for axis in axes[-1]:
             axis.set_xlabel("depth: first layer 0, last 1")
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
     return fitted(figure)

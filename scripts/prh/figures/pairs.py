@@ -19,8 +19,9 @@ def alignment_matrix(table, models, caption):
         figure, axis = plt.subplots(figsize=(0.62 * len(names) + 3, 0.56 * len(names) + 2.4))
         heatmap(axis, square, labels, f"alignment ({metric_label(table.name.iloc[0])})", vmin=0)
         split = sum(models[m]["modality"] == "language" for m in names)
-        axis.axhline(split, color="white", linewidth=3)
-        axis.axvline(split, color="white", linewidth=3)
+        if 0 < split < len(names):
+            axis.axhline(split, color="white", linewidth=3)
+            axis.axvline(split, color="white", linewidth=3)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
     return fitted(figure)
 

@@ -174,7 +174,8 @@ def matrix(run, _numbers):
     words = ("two language models", "two vision models", "a language model and a vision model")
     drawn = [
         "Each row and each column is a model; a cell is the alignment of two, brighter if they agree more.",
-        "White lines part language models from vision models. The diagonal was not measured.",
+        len(run.across) and "White lines part language models from vision models.",
+        "The diagonal was not measured.",
     ]
     means = [
         f"{what} {part.score.mean():.3f}"
@@ -222,10 +223,11 @@ def layers(run, numbers):
         "A panel for each pair of models. Upwards the layers of the one, to the right those of the other; brighter: they agree more.",
         "Layer 0 is what a model starts from; of a language model, each word by itself. The ring marks the best pair of layers.",
     ]
-    null = run.across.merge(numbers[names].drop_duplicates(), on=names).null_mean.dropna()
+    null = run.pairs.merge(numbers[names].drop_duplicates(), on=names).null_mean.dropna()
+    shuffled = "captions at wrong pictures" if len(run.across) else "the items of one model in another order"
     limits = [
         "The best of many pairs of layers is high by chance alone"
-        + (f", here {span(null, '.3f')} with captions at wrong pictures." if len(null) else ".")
+        + (f", here {span(null, '.3f')} with {shuffled}." if len(null) else ".")
     ]
     return ["Where in the models do they agree?"], drawn, found, limits
 

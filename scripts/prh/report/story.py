@@ -109,9 +109,16 @@ def opening(run, fitted=""):
 
 
 def scores(run):
-    """The alignment of each vision model (row) with each language model (column), by labels; empty if there is none."""
-    table = run.across.pivot(index="model_y", columns="model_x", values="score").round(3)
-    table = (
-        table.reindex(index=run.of("vision"), columns=run.of("language")) if len(table) else pd.DataFrame()
-    )
+    """The alignment of each vision model (row) with each language model (column), by labels; of one modality of each with each.
+
+    Empty if there is none.
+    """
+    rows, columns = run.of("vision"), run.of("language")
+    if not (rows and columns):
+        rows = columns = rows or columns
+    pairs = run.across if len(run.across) else run.pairs
+    table = pairs.pivot(index="model_y", columns="model_x", values="score").round(3)
+    table = table.reindex(index=rows, columns=columns) if len(table) else pd.DataFrame()
+    if rows is columns:
+        table = table.fillna(table.T)
     return table.rename(index=run.label, columns=run.label).rename_axis(index=None, columns="alignment of")
