@@ -47,6 +47,8 @@ def run_model(wildcards, tokens):
 def run_on_items(wildcards):
     """A model runs over the captions, or the images, of a data set."""
     model = SETUP.models[wildcards.model]
+    if model.type == "features":  # nothing is run
+        return SETUP.size(model.name).parameters / LOAD
     places = PLACES if ADAPTERS[model.type].module == "cnn" else PATCHES
     image = places * ((model.image_size or 224) / 224) ** 2
     return run_model(

@@ -31,9 +31,10 @@ def minutes_of_model(wildcards, attempt):
 
 
 def gpus_of_model(wildcards):
-    """GPUs for running a model: the table's, or one if the config computes on GPUs."""
-    gpus = SETUP.models[wildcards.model].gpus
-    return int(CONFIG["device"] != "cpu") if gpus is None else gpus
+    """GPUs for running a model: the table's, or one if the config computes on GPUs and there is something to run."""
+    model = SETUP.models[wildcards.model]
+    usual = int(CONFIG["device"] != "cpu" and model.type != "features")
+    return usual if model.gpus is None else model.gpus
 
 
 RUNNING_A_MODEL = {"mem_mb": memory_of_model, "runtime": minutes_of_model, "gpu": gpus_of_model}

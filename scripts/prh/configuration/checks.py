@@ -1,5 +1,6 @@
 """What keys and tables must be to each other, which no schema can say."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -7,10 +8,12 @@ from prh.alignment.catalogue import check_metric, parse_metric
 from prh.configuration.tables import files_of, packages_of, size_by_path
 from prh.errors import InputError, about
 from prh.features.adapters import ADAPTERS, TRAINED
+from prh.sources.outside import Outside, digests
 from prh.sources.registry import DATASETS, WITH_CAPTIONS
 
 FEWEST_COMPARED, FEWEST_IN_PANEL = 2, 4
 REPOSITORY = re.compile(r"[^/ @.~][^/ @]*(/[^/ @]+)?")
+OFFICIAL = "config/published/official_features.tsv"  # the authors' files
 ORIGINS = ("packages", "path", "repo")  # of a model: a row has one of them
 
 
@@ -18,7 +21,7 @@ def check(configuration, find, source):
     """Raise `InputError` with the first thing that does not go together."""
     _check_kinds(configuration)
     _check_names(configuration, source)
-    _check_paths(configuration)
+    _check_paths(configuration, find)
     _check_widths(configuration)
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
@@ -47,16 +50,17 @@ def _check_kinds(configuration):
     for row in configuration.models.values():
         where = f"{tables['models']}, row `{row.name}`: key"
         adapter = ADAPTERS.get(row.type)
-        if adapter is None or adapter.modality != row.modality:
-            known = ", ".join(name for name, kind in ADAPTERS.items() if kind.modality == row.modality)
+        if adapter is None or (row.modality and row.modality not in adapter.modalities):
+            known = ", ".join(name for name, kind in ADAPTERS.items() if row.modality in kind.modalities)
             raise InputError(
                 f"{where} `type`: `{row.type}` is not one of {known}, which are for {row.modality}"
             )
         _check_origin(row, f"{tables['models']}, row `{row.name}`")
-        elsewhere = row.repo or row.path
-        if not (adapter.on_hub if elsewhere else adapter.packaged):
-            place = "the hub, nor by a path" if elsewhere else "packages"
-            raise InputError(f"{where} `type`: models of type `{row.type}` cannot come from {place}")
+        taken, place = adapter.packaged, "from packages"
+        if row.repo or row.path:
+            taken, place = (adapter.on_hub, "from the hub") if row.repo else (adapter.layouts, "by a path")
+        if not taken:
+            raise InputError(f"{where} `type`: models of type `{row.type}` cannot come {place}")
         if row.pooling and row.pooling not in adapter.pooling:
             known = f"takes {', '.join(adapter.pooling)}" if adapter.pooling else "takes none"
             raise InputError(f"{where} `pooling`: `{row.pooling}`: the type `{row.type}` {known}")
@@ -83,8 +87,8 @@ def _check_origin(row, where):
         )
 
 
-def _check_paths(configuration):
-    """The models that are asked for by a path are there, with weights of a layout that their type takes."""
+def _check_paths(configuration, find):
+    """The models that are asked for by a path are there, with weights of a layout that their type takes; features of the authors' are theirs."""
     for name in dict.fromkeys([*configuration.asked("models"), *configuration.small]):
         row = configuration.models[name]
         if not row.path:
@@ -98,6 +102,22 @@ def _check_paths(configuration):
                     f"`{row.path}` is of the layout {files.layout}, the type `{row.type}` takes {' or '.join(takes)}; correct the type"
                 )
             configuration.size(name)  # its weights can be opened
+            if files.layout == "features":
+                _check_official(files, find)
+
+
+def _check_official(files, find):
+    """A file of features with the name of one of the authors' has its digest."""
+    lines = Path(find(OFFICIAL)).read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
+    published = {row["file"]: row["sha256"] for row in rows}.get(files.names[0])
+    if published:
+        (found,) = digests(Outside(files.folder, files.names)).values()
+        if found != published:
+            raise InputError(
+                f"`{files.names[0]}` has the name of a file of the authors', but not its content ({OFFICIAL}): its SHA-256 is {found}, "
+                f"theirs {published}; get it anew, or give it another name"
+            )
 
 
 def _check_widths(configuration):
@@ -181,8 +201,8 @@ def _check_numbers(configuration, source):
         )
 
 
-def _check_models(configuration, names, where, key="models", modality=None):
-    """The models of a figure are in the table, and of a modality where one is asked for."""
+def _check_models(configuration, names, where, key="models", modality=None, run=False):
+    """The models of a figure are in the table, of a modality where one is asked for, and no mere features where it runs them."""
     for name in names:
         if name not in configuration.models:
             table = configuration.config["tables"]["models"]
@@ -192,6 +212,10 @@ def _check_models(configuration, names, where, key="models", modality=None):
     for name in names:
         if modality not in (None, configuration.models[name].modality):
             raise InputError(f"{where}.{key}`: `{name}` is no {modality} model; leave it out")
+        if run and configuration.models[name].type == "features":
+            raise InputError(
+                f"{where}.{key}`: `{name}` is a file of features, which cannot be run on other texts; leave it out"
+            )
 
 
 def _check_data(configuration, names, where):
@@ -209,7 +233,7 @@ def _check_density(configuration, source):
     if density is None:
         return
     where = f"{source}: key `caption_density"
-    _check_models(configuration, density["models"], where)
+    _check_models(configuration, density["models"], where, run=True)
     levels = density["levels"]
     if levels != sorted(set(levels)):
         raise InputError(f"{where}.levels`: {levels}: each must have more keywords than the one before")
@@ -241,7 +265,7 @@ def _check_colours(configuration, find, source):
     if colours is None:
         return
     where, table = f"{source}: key `colour_geometry", configuration.config["tables"]["colours"]
-    _check_models(configuration, colours["models"], where, modality="language")
+    _check_models(configuration, colours["models"], where, modality="language", run=True)
     _check_data(configuration, [colours["data"]], f"{where}.data`")
     if colours["text"] not in configuration.packages:
         raise InputError(

@@ -11,7 +11,7 @@ from prh.configuration.schema import as_yaml, read_schema, validate, with_defaul
 from prh.configuration.sizes import check_sizes, count_items, fit
 from prh.configuration.tables import look_again, packages_of, read_table, size_by_path, with_sets_expanded
 from prh.errors import InputError
-from prh.features.adapters import ADAPTERS
+from prh.features.adapters import ADAPTERS, ANY
 from prh.sources.model_files import Size
 
 TABLES = ("packages", "datasets", "models", "corpora")
@@ -212,7 +212,8 @@ def _complete(row):
     row.label = row.label or row.name
     row.family = row.family or row.label
     if row.type in ADAPTERS:
-        row.modality = row.modality or ADAPTERS[row.type].modality
+        goes_in = ADAPTERS[row.type].modality
+        row.modality = row.modality or (goes_in if goes_in != ANY else None)
 
 
 def _leave_out(config):

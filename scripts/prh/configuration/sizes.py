@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from prh.alignment.catalogue import METRICS, metric_name, parse_metric
-from prh.configuration.tables import captions_of
+from prh.configuration.tables import captions_of, files_of
 from prh.errors import InputError
 from prh.provenance import MANIFEST, read_manifest
+from prh.sources.model_files import check_pairs, shapes_of_features
 
 OWN = "folder"  # the source of data of one's own
 FEWEST = 3  # items of any data set: a nearest neighbour, and one that is none
@@ -74,8 +75,9 @@ def fit(config, rows, sizes, source):
 
 
 def check_sizes(configuration, sizes, source):
-    """Raise `InputError` for what single figures ask of more items, or of a longer text, than there are."""
+    """Raise `InputError` for features of another number of items, and for what single figures ask of more, or of a longer text."""
     config = configuration.config
+    _check_features(configuration, sizes)
     transfer, density, likelihoods = (
         *(config[key] for key in ("transfer", "caption_density")),
         config["performance"]["likelihoods"],
@@ -108,6 +110,19 @@ def check_sizes(configuration, sizes, source):
             f"{source}: key `performance.likelihoods.inputs`: {likelihoods['inputs']} places, but the text `{text.name}` has "
             f"{text.bytes} bytes; lower it"
         )
+
+
+def _check_features(configuration, sizes):
+    """Files of features have a row for each item of each data set that they are taken for, where their heads tell."""
+    config = configuration.config
+    uses = [(config["models"], config["datasets"])]
+    if config["transfer"]:
+        uses.append((configuration.panel, [config["transfer"]["images"], *config["transfer"]["tasks"]]))
+    for names, data in uses:
+        for row in (configuration.models[name] for name in names):
+            shapes = shapes_of_features(files_of(row.path)) if row.type == "features" else None
+            for name in filter(sizes.get, data if shapes else []):
+                check_pairs(config["tables"]["models"], row.name, shapes[0][0], name, sizes[name])
 
 
 def fewest_items(name):

@@ -9,24 +9,25 @@ A kind's module, of this package, has
 row: of the model table. settings: the keys of the config's `features` that the kind takes. machine: device, threads,
 gpus, and weights, how those are loaded (dtype, quantisation). The audit makes a sample again by `sample`, one of the ways in
 `prh.audit.samples_of_models`: "captions", "pixels" (for which `load(row, folder)` gives a function from pixels to layers),
-"blocks" or "towers". Modules are named here and imported where they are used: a rule's environment holds what its own kind needs, and an
+"blocks", "states", "towers" or "rows". Modules are named here and imported where they are used: a rule's environment holds what its own kind needs, and an
 edit of one kind runs again what came from it and nothing else.
 """
 
 from typing import NamedTuple
 
 HUB = "prh.sources.hub_models"  # makes every model ready that has a repository
-LOCAL = "prh.features.local_models"  # and this one that has a path
+LOCAL = "prh.features.local_models"  # and this one that has a path in the same layouts
+ANY = "any"
 TRAINED = ("small_cnn",)  # kinds that the run trains: neither packages nor path nor repo
 
 
 class Adapter(NamedTuple):
-    """A kind of model: what goes in (language, vision or both), its module, its environment in envs/, the settings it takes, how it is sampled.
+    """A kind of model: what goes in (language, vision, both; or ANY, then a row says which of the first two), its module, its environment in envs/, the settings it takes, how it is sampled.
 
-    packaged: whether its models can come in packages. on_hub: whether from the hub, or by a path in the same layouts.
+    packaged: whether its models can come in packages. on_hub: whether from the hub.
     scored: whether it gives likelihoods of texts, so that it has bits per byte.
     needs: columns of the model table that such a row must have. pooling: what the row's column of this name may say.
-    layouts: which it takes by a path, see `prh.sources.model_files`.
+    layouts: which it takes by a path, see `prh.sources.model_files`; none: it takes none.
     """
 
     modality: str
@@ -39,7 +40,12 @@ class Adapter(NamedTuple):
     scored: bool = False
     needs: tuple = ()
     pooling: tuple = ()
-    layouts: tuple = ("transformers",)
+    layouts: tuple = ()
+
+    @property
+    def modalities(self):
+        """What the column `modality` of such a model may say."""
+        return ("language", "vision") if self.modality == ANY else (self.modality,)
 
 
 TEXT = ("batch_tokens", "mode", "pooling", "prompt", "long_captions")
@@ -49,6 +55,7 @@ PIXELS = ("image_size", "mean", "std", "interpolation")
 # How tokens of a text, and patches of an image, become one vector.
 OF_TEXT = ("mean", "last", "first")
 OF_IMAGE = ("cls", "mean", "map")
+SAVED = ("transformers",)  # the layout of save_pretrained
 
 ADAPTERS = {
     "causal_lm": Adapter(
@@ -56,13 +63,17 @@ ADAPTERS = {
         on_hub=True,
         scored=True,
         pooling=OF_TEXT,
-        layouts=("transformers", "gguf"),
+        layouts=(*SAVED, "gguf"),
     ),
     "text_encoder": Adapter(
-        "language", "language", "language", TEXT, "captions", on_hub=True, pooling=OF_TEXT
+        *("language", "language", "language", TEXT, "captions"), on_hub=True, pooling=OF_TEXT, layouts=SAVED
     ),
     "masked_lm": Adapter(
-        "language", "language", "language", TEXT, "captions", packaged=False, on_hub=True, pooling=OF_TEXT
+        *("language", "language", "language", TEXT, "captions"),
+        packaged=False,
+        on_hub=True,
+        pooling=OF_TEXT,
+        layouts=SAVED,
     ),
     "efficientnet_lite": Adapter(
         "vision", "cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)
@@ -88,12 +99,23 @@ ADAPTERS = {
         layouts=("timm",),
     ),
     "vision": Adapter(
-        *("vision", "vision", "transformers", IMAGES, "states"), packaged=False, on_hub=True, pooling=OF_IMAGE
+        *("vision", "vision", "transformers", IMAGES, "states"),
+        packaged=False,
+        on_hub=True,
+        pooling=OF_IMAGE,
+        layouts=SAVED,
     ),
     "dual_encoder": Adapter(
         *("both", "dual_encoder", "transformers", (*IMAGES, "long_captions"), "towers"),
         packaged=False,
         on_hub=True,
+        layouts=SAVED,
+    ),
+    "features": Adapter(
+        *(ANY, "precomputed", "language", (), "rows"),
+        packaged=False,
+        needs=("modality",),
+        layouts=("features",),
     ),
 }
 
@@ -107,4 +129,4 @@ def maker_of(row):
     """Name of the module that makes a model ready: the hub's, that of paths, or its adapter's."""
     if getattr(row, "repo", None):
         return HUB
-    return LOCAL if getattr(row, "path", None) else module_of(row)
+    return LOCAL if getattr(row, "path", None) and ADAPTERS[row.type].on_hub else module_of(row)

@@ -1,7 +1,9 @@
 """A model as files: which of a folder's or a repository's files it needs, and what they say of it before it is loaded."""
 
+import ast
 import json
 import re
+import zipfile
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +16,7 @@ TEXTS = re.compile(r"[^/]+\.(json|jinja|txt|model|tiktoken|md)|LICENSE[^/]*|LICE
 SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 PICKLED = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 GGUF = re.compile(r"[^/]+\.gguf")
+FEATURES = (".safetensors", ".npz", ".npy", ".pt")  # endings of files of features
 OTHER_PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 
 # Names that configurations have for the number of blocks and for the width.
@@ -25,7 +28,7 @@ Q4_BYTES = 0.5  # of a weight of a GGUF file, at least
 class ModelFiles(NamedTuple):
     """A model's files (the weights first) in a folder, its layout and configuration.
 
-    layout: "transformers", "timm" or "gguf". config: what config.json says; nothing for a GGUF file.
+    layout: "transformers", "timm", "gguf", or "features" for a file of them. config: what config.json says; nothing for a file.
     """
 
     folder: Path
@@ -57,7 +60,7 @@ def tokenizer_files(paths):
 
 
 def local_files(path):
-    """The `ModelFiles` of a row's `path`: a folder as save_pretrained writes it, or timm, or with a GGUF file; or that file.
+    """The `ModelFiles` of a row's `path`: a folder as save_pretrained writes it, or timm, or with a GGUF file; that file; or features.
 
     Raises `InputError` if it is not there, or is no model of these layouts.
     """
@@ -65,8 +68,12 @@ def local_files(path):
     if not place.exists():
         raise InputError(f"`{path}` is not there, seen from {Path.cwd()}; correct the path")
     if place.is_file():
+        if place.suffix.lower() in FEATURES:
+            return ModelFiles(place.parent, [place.name], "features", {})
         if not GGUF.fullmatch(place.name):
-            raise InputError(f"`{path}` is neither a folder nor a .gguf file; name the model's folder")
+            raise InputError(
+                f"`{path}` is neither a folder nor a .gguf file, nor one of features ({', '.join(FEATURES)}); name the model's folder"
+            )
         return ModelFiles(place.parent, [place.name], "gguf", {})
     names = sorted(found.name for found in place.iterdir() if found.is_file())
     plain = [name for name in names if SAFETENSORS.fullmatch(name)]
@@ -105,7 +112,16 @@ def _config(folder, path):
 
 
 def size_of(files, modality):
-    """About how large a model is, by its files: a `Size`. Of a model with two towers that of the modality's, but all parameters."""
+    """About how large a model is, by its files: a `Size`. Of a model with two towers that of the modality's, but all parameters.
+
+    Of a file of features: its values, as many as there may be where only loading it would tell, and what its heads say.
+    """
+    if files.layout == "features":
+        shapes = shapes_of_features(files)
+        if not shapes:
+            return Size((files.folder / files.names[0]).stat().st_size // 2)
+        layers = shapes[0][1] if len(shapes[0]) == 3 else len(shapes)
+        return Size(sum(map(prod, shapes)), layers, max(shape[-1] for shape in shapes))
     part = files.config.get({"vision": "vision_config", "language": "text_config"}[modality])
     config = {**files.config, **(part if isinstance(part, dict) else {})}
     blocks, width = (
@@ -127,6 +143,52 @@ def _parameters(files):
         elif GGUF.fullmatch(name):
             count += int(path.stat().st_size / Q4_BYTES)
     return count
+
+
+def shapes_of_features(files):
+    """Shapes of the arrays in a file of features, by their heads; None for a .pt file, which only loading tells.
+
+    Raises `InputError` for a file that is no such file, and for arrays that are not (n, d), or one (n, layers, d).
+    """
+    path = files.folder / files.names[0]
+    try:
+        if path.suffix.lower() == ".pt":
+            return None
+        if path.suffix.lower() == ".safetensors":
+            shapes = shapes_in(path)
+        elif path.suffix.lower() == ".npy":
+            with path.open("rb") as file:
+                shapes = [_npy_shape(file)]
+        else:
+            with zipfile.ZipFile(path) as archive:
+                shapes = [_npy_shape(archive.open(name)) for name in archive.namelist()]
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError, zipfile.BadZipFile):
+        raise InputError(
+            f"`{path}` cannot be read as a {path.suffix} file of arrays; it is damaged"
+        ) from None
+    for shape in shapes:
+        if len(shape) != (3 if len(shapes) == 1 and len(shape) == 3 else 2) or 0 in shape:
+            raise InputError(
+                f"`{path}` has an array of the shape {tuple(shape)}; features are (n, d) for each layer, or one array (n, layers, d)"
+            )
+    return shapes
+
+
+def _npy_shape(file):
+    """The shape in the head of a .npy file: magic, version, length of the head, a mapping as Python writes it."""
+    if file.read(6) != b"\x93NUMPY":
+        raise ValueError
+    length = int.from_bytes(file.read(2 if file.read(2)[0] == 1 else 4), "little")
+    return ast.literal_eval(file.read(length).decode("latin-1").strip())["shape"]
+
+
+def check_pairs(table, name, found, dataset, pairs):
+    """Raise `InputError` where a model's features are of another number of pairs than a data set has."""
+    if found != pairs:
+        raise InputError(
+            f"{table}, row `{name}`: has features of {found} pairs, but data set `{dataset}` has {pairs}; give features of its "
+            "pairs, in its order, or take another data set"
+        )
 
 
 def shapes_in(path):
