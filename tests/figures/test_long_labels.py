@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+import test_figures
+import test_published
 from matplotlib.text import Text
 
-from figures import test_figures, test_published
 from prh.figures import style
 from prh.figures.colour import colour_geometry
 from prh.figures.density import alignment_by_caption_density
+from prh.figures.gap import modality_gap
 from prh.figures.layers import distance_windows, layers_described, neighbours_vs_distances
 from prh.figures.metrics import alignment_by_metric, cknna_by_k, cknna_sweep
 from prh.figures.pairs import alignment_matrix, layer_alignment
@@ -104,6 +106,16 @@ def drawings():
         for i, m in enumerate(MODELS)
     ]
     yield vision_map(pd.DataFrame(on_map), CAPTION, "metric MDS")
+    towers = {f"cosine_{which}": 0.3 for which in ("images", "texts", "matched", "unmatched")}
+    towers |= {
+        f"{way}{end}": 0.5 for way in ("image_to_text", "text_to_image") for end in ("", "_low", "_high")
+    }
+    gaps = [
+        {"model": m, "n": 100, "shift": s, "gap": 1 - s, "loss": 1 + s, "mutual_knn": 0.2, **towers}
+        for m in MODELS
+        for s in (0, 0.5)
+    ]
+    yield modality_gap(pd.DataFrame(gaps), MODELS, CAPTION)
     published = odd(test_published.MODELS)
     yield alignment_by_family(test_published.alignment(), published, CAPTION, MEASURE)
     scores = pd.DataFrame(
@@ -118,7 +130,7 @@ def drawings():
 
 NAMES = (
     "performance", "no_performance", "matrix", "layers", "by_metric", "cknna", "described", "windows", "neighbours",
-    "density", "colours", "map", "families", "downstream",
+    "density", "colours", "map", "gap", "families", "downstream",
 )  # fmt: skip
 
 

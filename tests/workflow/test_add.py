@@ -125,13 +125,13 @@ def test_a_model_of_the_hub(workplace, monkeypatch):
 
 def test_another_content_is_another_revision(workplace):
     place = save("vit", workplace / "vit")
-    looked = []
+    looked, row = [], SimpleNamespace(name="vit", path="vit")
     for changed in (None, "preprocessor_config.json", "notes.txt", "training.log"):
         if changed:
             with (place / changed).open("a") as file:
                 file.write("\n")
         look_again()
-        looked.append(content_of("vit"))
+        looked.append(content_of(row))
     assert looked[0].startswith("sha256:")
     assert looked[0] != looked[1] != looked[2] == looked[3]  # a log is no part of the model
 
