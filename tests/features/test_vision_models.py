@@ -171,3 +171,18 @@ def test_models_that_take_no_images_or_others(dataset, tmp_path):
     )
     with pytest.raises(InputError, match="images do not fit the model"):
         extracted(folder, dataset)
+
+
+def test_an_image_processor_that_needs_another_package_is_none(tmp_path, monkeypatch):
+    """As DINOv3's, which needs torchvision: the row's columns take its place, and where it has none one line says why."""
+
+    def refuse(*_, **__):
+        raise ImportError("\nDINOv3ViTImageProcessor requires the Torchvision library\nSee there")
+
+    monkeypatch.setattr(vision.AutoImageProcessor, "from_pretrained", refuse)
+    said = r"no image processor \(DINOv3ViTImageProcessor requires the Torchvision library\); save it beside the model"
+    with pytest.raises(InputError, match=said):
+        vision.pixels_of(SimpleNamespace(**ROW), tmp_path)
+    given = {"image_size": 16, "mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bilinear"}
+    pixels = vision.pixels_of(SimpleNamespace(**{**ROW, **given}), tmp_path)
+    assert torch.equal(torch.as_tensor(pixels(Image.new("RGB", (40, 30), "white"))), torch.ones(3, 16, 16))

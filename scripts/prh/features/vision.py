@@ -48,11 +48,15 @@ def pixels_of(row, folder):
     """
     try:
         processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
-    except (OSError, ValueError) as error:
+    except (
+        OSError,
+        ValueError,
+        ImportError,
+    ) as error:  # the last of one that needs torchvision, as DINOv3's does
         lacking = [column for column in PIXELS if not getattr(row, column)]
         if lacking:
             raise InputError(
-                f"{folder}: no image processor ({str(error).splitlines()[0]}); save it beside the model, or say "
+                f"{folder}: no image processor ({str(error).strip().splitlines()[0]}); save it beside the model, or say "
                 f"{', '.join(lacking)} in the row `{row.name}` of the model table"
             ) from None
         return lambda image: preprocess(image, row)
