@@ -27,14 +27,22 @@ from transformers import (
     CLIPConfig,
     CLIPImageProcessorPil,
     CLIPModel,
+    Gemma3Config,
+    Gemma3TextConfig,
     GemmaConfig,
     LlamaConfig,
     MistralConfig,
     MixtralConfig,
+    Olmo2Config,
     OlmoConfig,
     PreTrainedTokenizerFast,
+    Qwen3Config,
     RobertaConfig,
     RobertaForMaskedLM,
+    SiglipConfig,
+    SiglipImageProcessorPil,
+    SiglipModel,
+    SmolLM3Config,
 )
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -46,7 +54,6 @@ SHAPE = {
     "vocab_size": WORDS, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
     "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
-GATED = ("google/gemma-2b", "google/gemma-7b", "meta-llama/Meta-Llama-3-8B-Instruct")
 CHAT = "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
 PICKLED = "openlm-research/"  # as repositories that have pytorch_model.bin only
 SHARDED = "huggyllama/"
@@ -58,9 +65,9 @@ def rows(table="models_paper.tsv"):
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def repositories(*types):
-    """Ids of the paper's models of some types."""
-    return [row["repo"] for row in rows() if row["type"] in types]
+def repositories(**cells):
+    """Ids of the models that have these cells in their rows."""
+    return [row["repo"] for row in rows() if cells.items() <= row.items()]
 
 
 def captions(count, seed=0):
@@ -77,24 +84,58 @@ def folder(root, kind, name, revision="main"):
     return path
 
 
+def gemma_3(nested, **shape):
+    """Gemma 3's configuration: two layers that look at few tokens before the one that looks at all; alone or beside images."""
+    layers = ["sliding_attention"] * (LAYERS - 1) + ["full_attention"]
+    given = {**shape, "head_dim": 8, "sliding_window": 16, "layer_types": layers}
+    if not nested:
+        return Gemma3TextConfig(**given)
+    images = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    images |= {"image_size": 28, "patch_size": 14}
+    marks = {"boi_token_index": WORDS - 3, "eoi_token_index": WORDS - 2, "image_token_index": WORDS - 1}
+    return Gemma3Config(text_config=given, vision_config=images, mm_tokens_per_image=4, **marks)
+
+
+LLAMA, META = ("LlamaTokenizer", "<s>", "</s>", None), ("<|begin_of_text|>", "<|end_of_text|>", None)
+END, LONG = (
+    "<|endoftext|>",
+    {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+)
+LONG |= {"original_max_position_embeddings": 512, "rope_theta": 500000.0}
+# The first of these that is in an id says its configuration, of `SHAPE` and more, and its tokenizer; None is Gemma's.
+ARCHITECTURES = {
+    "bigscience/": (
+        lambda **_: BloomConfig(vocab_size=WORDS, hidden_size=WIDTH, n_layer=LAYERS, n_head=4),
+        ("BloomTokenizerFast", "<s>", "</s>", "<pad>"),
+    ),
+    "OLMo-2": (Olmo2Config, ("GPT2TokenizerFast", END, END, "<|pad|>")),
+    "allenai/": (OlmoConfig, ("GPTNeoXTokenizerFast", END, END, "<|padding|>")),
+    "gemma-3-4b": (lambda **shape: gemma_3(True, **shape), None),
+    "gemma-3": (lambda **shape: gemma_3(False, **shape), None),
+    "google/": (lambda **shape: GemmaConfig(**shape, head_dim=8), None),
+    "Mixtral": (lambda **shape: MixtralConfig(**shape, num_local_experts=4, num_experts_per_tok=2), LLAMA),
+    "Mistral": (MistralConfig, LLAMA),
+    "Qwen3": (
+        lambda **shape: Qwen3Config(**shape, head_dim=8, tie_word_embeddings=True),
+        ("Qwen2Tokenizer", None, END, END),
+    ),
+    "SmolLM3": (  # of two layers one has no positions
+        lambda **shape: SmolLM3Config(**shape, pad_token_id=None, no_rope_layer_interval=2),
+        ("PreTrainedTokenizerFast", *META),
+    ),
+    "Llama-3.": (
+        lambda **shape: LlamaConfig(**shape, rope_parameters=LONG, tie_word_embeddings=True),
+        ("PreTrainedTokenizerFast", *META),
+    ),
+    "": (LlamaConfig, LLAMA),
+}
+
+
 def language_model(root, name):
     """A causal language model under its own id, with a tokenizer of its kind."""
     shape = {**SHAPE, "intermediate_size": 64, "num_key_value_heads": 2, "max_position_embeddings": 2048}
-    if name.startswith("bigscience/"):
-        config = BloomConfig(vocab_size=WORDS, hidden_size=WIDTH, n_layer=LAYERS, n_head=4)
-        tokenizer = ("BloomTokenizerFast", "<s>", "</s>", "<pad>")
-    elif name.startswith("allenai/"):
-        config = OlmoConfig(**shape)
-        tokenizer = ("GPTNeoXTokenizerFast", "<|endoftext|>", "<|endoftext|>", "<|padding|>")
-    elif name.startswith("google/"):
-        config, tokenizer = GemmaConfig(**shape, head_dim=8), None
-    elif "Mixtral" in name:
-        config = MixtralConfig(**shape, num_local_experts=4, num_experts_per_tok=2)
-        tokenizer = ("LlamaTokenizer", "<s>", "</s>", None)
-    elif "Mistral" in name:
-        config, tokenizer = MistralConfig(**shape), ("LlamaTokenizer", "<s>", "</s>", None)
-    else:
-        config, tokenizer = LlamaConfig(**shape), ("LlamaTokenizer", "<s>", "</s>", None)
+    configuration, tokenizer = next(kind for part, kind in ARCHITECTURES.items() if part in name)
+    config = configuration(**shape)
     path = folder(root, "models", name)
     torch.manual_seed(sum(map(ord, name)))
     model = AutoModelForCausalLM.from_config(config).to(torch.float16)
@@ -108,7 +149,7 @@ def language_model(root, name):
     if name.endswith("Instruct"):
         (path / "chat_template.jinja").write_text(CHAT)
     (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
-    if name in GATED:
+    if name in repositories(gated="yes"):
         (path.parent / "GATED").touch()
 
 
@@ -142,6 +183,25 @@ def dual_encoder(root, name, size=112, positions=13):
     sides = {"size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}}
     CLIPImageProcessorPil(**sides).save_pretrained(path)
     _clip_tokenizer(path)
+    (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
+
+
+def two_towers(root, name, size=112):
+    """A SigLIP of two small towers under its own id; its vision tower has no class token and two blocks."""
+    shape = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 64,
+        "num_hidden_layers": BLOCKS,
+        "num_attention_heads": 4,
+    }
+    path = folder(root, "models", name)
+    torch.manual_seed(sum(map(ord, name)))
+    config = SiglipConfig(
+        text_config={**shape, "vocab_size": WORDS, "max_position_embeddings": 64},
+        vision_config={**shape, "image_size": size, "patch_size": 16},
+    )
+    SiglipModel(config).save_pretrained(path)
+    SiglipImageProcessorPil(size={"height": size, "width": size}).save_pretrained(path)
     (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
 
 
@@ -232,7 +292,9 @@ def vision_model(root, name, size=112):
     torch.manual_seed(sum(map(ord, name)))
     model = timm.create_model(bare, pretrained=False, **arguments)
     for part, values in model.named_parameters():
-        if part.endswith(".gamma"):  # 1e-5 before training: class tokens would differ by rounding only
+        if part.endswith(
+            (".gamma", ".gamma_1", ".gamma_2")
+        ):  # 1e-5 before training: class tokens would differ by rounding only
             torch.nn.init.ones_(values)
     kept = (
         "num_classes",
@@ -418,6 +480,7 @@ MAKERS = {
     "text_encoder": text_encoder,
     "masked_lm": text_encoder,
     "dual_encoder": dual_encoder,
+    "vision": two_towers,
     "timm_vit": vision_model,
     "timm_cnn": vision_model,
 }
@@ -426,7 +489,7 @@ MAKERS = {
 def everything(root, chosen=None):
     """All that config/paper.yaml asks for; of the models perhaps only the repositories that are `chosen`."""
     for kind, make in MAKERS.items():
-        for name in repositories(kind):
+        for name in repositories(type=kind):
             if chosen is None or name in chosen:
                 make(root, name)
     pairs(root)

@@ -28,6 +28,12 @@ ARCHITECTURES = {
     "Mistral": "mistralai/Mistral-7B-v0.1",
     "Mixtral": "mistralai/Mixtral-8x7B-v0.1",
     "Llama 3": "meta-llama/Meta-Llama-3-8B-Instruct",
+    "Qwen3": "Qwen/Qwen3-0.6B-Base",
+    "OLMo 2": "allenai/OLMo-2-0425-1B",
+    "Gemma 3": "google/gemma-3-1b-pt",
+    "Gemma 3 with images": "google/gemma-3-4b-pt",
+    "Llama 3.2": "meta-llama/Llama-3.2-1B",
+    "SmolLM3": "HuggingFaceTB/SmolLM3-3B-Base",
 }
 ENCODERS = {"SimCSE": "princeton-nlp/unsup-simcse-roberta-large", "RoBERTa": "FacebookAI/roberta-large"}
 ABSOLUTE = {"GPT-2": GPT2Config(vocab_size=512, n_embd=32, n_layer=3, n_head=4)}
@@ -169,7 +175,7 @@ def test_spread_over_devices(folder):
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("name", ["BLOOM", "LLaMA", "Gemma"])
+@pytest.mark.parametrize("name", ["BLOOM", "LLaMA", "Gemma", "Qwen3", "Gemma 3 with images"])
 def test_bits_per_byte_of_captions_is_the_chain_rule(folder, name):
     model, tokenizer = load(folder(name), "causal_lm")
     found = caption_bits_per_byte(model, tokenizer, CAPTIONS, ROOM)
