@@ -9,6 +9,11 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 # pip itself first: the one that comes with Python may be much slower with so many packages.
 INSTALL := pip install --quiet --no-compile --disable-pip-version-check
+# Snakemake, pip and matplotlib keep caches in the home folder; where it may not be written to, here.
+ifneq ($(shell [ "$${XDG_CACHE_HOME:-}" ] || [ -w ~/.cache ] || { [ ! -e ~/.cache ] && [ -d ~ ] && [ -w ~ ]; } || echo none),)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
+endif
 
 .PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-default-run test-slow-rest test-all check benchmark pins clean
 help:

@@ -42,7 +42,7 @@ def load_configuration():
 
 
 try:
-    check_folders()
+    check_folders(BASE)
 except InputError as error:  # Snakemake itself would end in a traceback
     raise SystemExit(str(error))
 if workflow.is_main_process:

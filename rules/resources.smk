@@ -1,7 +1,13 @@
 # What jobs ask a cluster for, in the units of Snakemake's standard resources. Each retry asks for twice the memory of
 # the attempt before, and for more time. Without a cluster they only count where `--resources` sets a limit.
 
+import shlex
 from importlib.util import find_spec
+
+# Snakemake puts the interpreter's path into a shell's line as it is: of a folder with a blank it is found by its name instead.
+if shlex.quote(sys.executable) != sys.executable:
+    os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
+    sys.executable = Path(sys.executable).name
 
 
 def share_of_cores():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from prh.audit.audit import audit, failures, remake_command, summary, write_report
-from prh.errors import InputError
+from prh.errors import InputError, check_writable
 from prh.job import job
 
 
@@ -21,11 +21,16 @@ def run(folder, out, packages, samples, seed, partial):
     logging.getLogger("transformers").setLevel(logging.ERROR)  # else it reports heads that are not loaded
     with redirect_stderr(io.StringIO()):  # the bars of what loads weights
         findings = audit(folder, samples, seed, pinned)
-    write_report(findings, out)
+    try:
+        check_writable(out)
+        write_report(findings, out)
+        where = f"The whole table: {out / 'audit.csv'}, {out / 'audit.html'}"
+    except InputError:
+        where = f"The whole table is not written: {out} is read-only; name another folder by --out"
     bad = failures(findings, partial)
     for finding in bad:
         print(f"{finding.verdict}: {finding.artifact}: {finding.reason}")
-    print(f"{summary(findings)}. The whole table: {out / 'audit.csv'}, {out / 'audit.html'}")
+    print(f"{summary(findings)}. {where}")
     if bad and remake_command(bad):
         print(f"To make anew what fails: {remake_command(bad)}")
     first = f"`{bad[0].artifact}` ({bad[0].reason})" if bad else ""

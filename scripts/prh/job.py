@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import sys
 import time
 import traceback
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 
 from tqdm import tqdm
 
-from prh.errors import InputError, check_writable
+from prh.errors import InputError, check_readable, check_writable
 from prh.provenance import record, record_path, write_json
 
 
@@ -37,6 +38,8 @@ def job(snakemake):
         try:
             for path in [final for _, final in moves] + [log] * bool(log):
                 check_writable(path.parent)
+            for path in _flat(snakemake.input):
+                check_readable(path)
             terminal = stack.enter_context(_logged_to(log))
             for path, _ in moves:  # what a killed job left, its scratch folders NAME~... too
                 for left in (path, *path.parent.glob(f"{path.name}~*")):
@@ -44,6 +47,8 @@ def job(snakemake):
             out = SimpleNamespace(**partial, outside={})
             yield out
             if finals:  # all is written before anything takes the place of something older
+                for path, _ in moves[:-1]:
+                    _follow_umask(path)
                 made = {str(final): path for path, final in moves[:-1]}
                 made = _record(snakemake, made, began, clock, out.outside)
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +103,7 @@ def _logged_to(path):
     sys.stdout.flush()
     sys.stderr.flush()
     terminal = os.fdopen(os.dup(2), "w")
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
@@ -123,6 +128,16 @@ def _chain(error):
     while error:
         yield error
         error = error.__context__
+
+
+def _follow_umask(path):
+    """Give a file, or a folder and all in it, the rights that the umask grants: safetensors and temporary folders keep them back."""
+    os.umask(umask := os.umask(0))
+    for place in (path, *path.rglob("*")):
+        found = place.lstat()
+        linked = place.is_symlink() or (place.is_file() and found.st_nlink > 1)  # its user's own file
+        if not linked:
+            place.chmod(stat.S_IMODE(found.st_mode) | (0o777 if place.is_dir() else 0o666) & ~umask)
 
 
 def _remove(path):

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from prh.errors import InputError
+from prh.errors import InputError, check_readable, damaged
 
 MANIFEST = "manifest.json"
 RECORDS = Path("results/records")
@@ -90,7 +90,7 @@ def read_json(path, keys):
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
+        raise damaged(path, error) from None
     missing = [key for key in keys if not isinstance(found, dict) or key not in found]
     if missing:
         raise InputError(f"{path}: key `{missing[0]}` is missing; remove it to have it made again")
@@ -234,6 +234,7 @@ def seal(made):
 
 def read_record(path):
     """A record. Raises `InputError` if it is damaged, edited, or of another format."""
+    check_readable(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
         made = json.loads(text)

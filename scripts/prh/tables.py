@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from prh.errors import InputError
+from prh.errors import damaged
 
 PAIR = ["dataset", "metric", "k", "model_x", "model_y"]
 ALIGNMENT = [
@@ -128,5 +128,5 @@ def _read(reader, path, columns):
         if columns and list(table.columns) != columns:
             raise ValueError(f"its columns are {', '.join(table.columns)}, not {', '.join(columns)}")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
+        raise damaged(path, error) from None
     return table

@@ -20,7 +20,7 @@ import numpy as np
 from prh.audit.artifacts import KINDS, NotHere, has_sample, kind_of, reasons, remake
 from prh.audit.checks_sources import COMMIT
 from prh.audit.definitions import Prepared
-from prh.errors import InputError
+from prh.errors import NOT_YOURS, InputError, check_readable
 from prh.features.layers import read_features
 from prh.job import progress
 from prh.provenance import (
@@ -92,6 +92,7 @@ class Run:
         self.made = {}  # artifact -> the record of the job that made it
         found = sorted((self.folder / RECORDS).rglob("*.json"))
         if not found:
+            check_readable(self.folder / RECORDS)
             raise InputError(
                 f"{self.folder}: has no records; give a folder with the results/ of a finished run"
             )
@@ -154,7 +155,7 @@ def audit(folder, samples=4, seed=0, packages=None):
     for name in sorted(found):
         _check_chain(run, found[name], packages or {})
     for name in progress(sorted(found), "formats", unit="artifact"):
-        if not found[name].absent:
+        if not found[name].absent and NOT_YOURS not in found[name].reason:
             wrong = reasons(run, name)
             found[name].wrong += wrong
             found[name].passed += ["format"] * (kind_of(name) in KINDS and not wrong)
@@ -169,6 +170,11 @@ def audit(folder, samples=4, seed=0, packages=None):
 
 def _check_digest(run, finding):
     path, said = run.path(finding.artifact), run.made[finding.artifact]["outputs"][finding.artifact]
+    try:
+        check_readable(path)
+    except InputError as error:
+        finding.wrong.append(str(error).removeprefix(f"{path}: "))
+        return
     if not path.exists():
         finding.absent = True
     elif digest(path) != said["sha256"]:
@@ -355,7 +361,8 @@ def failures(findings, partial=False):
 
 
 def remake_command(findings):
-    """The command that makes anew what failed; None if nothing did."""
+    """The command that makes anew what failed, but for what merely may not be read; None if nothing did."""
+    findings = [finding for finding in findings if NOT_YOURS not in finding.reason]
     names = sorted({_artifact(f.artifact) for f in findings if f.rule or _artifact(f.artifact) != f.artifact})
     return f"snakemake --cores all --forcerun {' '.join(names)}" if names else None
 

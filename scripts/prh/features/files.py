@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from prh.errors import InputError
+from prh.errors import InputError, check_readable
 from prh.features.layers import FORMAT, read_features
 from prh.features.tensors import KEY
 
@@ -38,6 +38,7 @@ def read_any_features(path):
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: no feature file; give one of {', '.join(READERS)}")
+    check_readable(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from prh.errors import InputError
+from prh.errors import InputError, damaged
 
 KEY = "prh"  # one key, because safetensors writes several in an order that differs from run to run
 
@@ -30,6 +30,4 @@ def read_tensors(path, format):
                 raise InputError(f"{path}: not a {format} file (its format: {found})")
             return {name: file.get_tensor(name) for name in sorted(file.keys())}, metadata
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"{path}: cannot be read as a {format} file ({error}); remove it to have it made again"
-        ) from None
+        raise damaged(path, error, format=format) from None

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from prh.alignment.catalogue import check_metric, parse_metric
-from prh.errors import InputError
+from prh.errors import InputError, check_readable
 from prh.performance.downstream import OF_CAPTIONS
 
 # What the tables of config/published/ must have: benchmark scores, and numbers to compare with. The first two tell a row.
@@ -65,6 +65,7 @@ def read_benchmarks(path):
 
 def _read(path, columns):
     """A table of `config/published/`: tab-separated, # opens a comment; every value is a number and has a source."""
+    check_readable(path)
     try:
         table = pd.read_csv(path, sep="\t", comment="#", dtype=str)
         missing = [column for column in columns if column not in table]

@@ -6,7 +6,7 @@ A table of levels has a row per item and level, levels in order: `item`, its num
 import numpy as np
 import pandas as pd
 
-from prh.errors import InputError
+from prh.errors import InputError, damaged
 
 COLUMNS = ["item", "level", "words", "caption"]
 # Of a table of summaries: how many words were asked for, and came; what the summariser wrote.
@@ -93,7 +93,7 @@ def read_levels(path):
         if list(table.columns) != COLUMNS:
             raise ValueError(f"its columns are {', '.join(table.columns)}, not {', '.join(COLUMNS)}")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it to have it made again") from None
+        raise damaged(path, error) from None
     return table
 
 

@@ -14,7 +14,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from prh.errors import InputError
+from prh.errors import InputError, check_readable
 
 # The names under which a folder's table is looked for, if it has no captions.csv.
 OWN_NAME = "captions.csv"
@@ -187,6 +187,7 @@ def _beside(folder):
 
 
 def _text(path):
+    check_readable(path)
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from prh.errors import InputError
+from prh.errors import damaged
 from prh.provenance import read_manifest, write_manifest
 
 COLUMNS = ("id", "image", "caption", "source")
@@ -32,9 +32,7 @@ def read_captions(folder):
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); remove the data set to have it made again"
-        ) from None
+        raise damaged(path, error, "remove the data set to have it made again") from None
 
 
 def which_caption(folder):

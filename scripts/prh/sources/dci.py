@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from prh.errors import InputError
+from prh.errors import InputError, check_readable
 from prh.job import progress
 from prh.sources.classes import some_of
 from prh.sources.datasets import write_dataset
@@ -67,6 +67,7 @@ def _keys(source, split):
 
 def _entry(path):
     """The picture's file name, and the whole description."""
+    check_readable(path)
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         return entry["image"], describe(entry)

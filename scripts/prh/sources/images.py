@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-from prh.errors import InputError
+from prh.errors import NOT_YOURS, InputError
 
 RULE = (
     "As a viewer shows it: the first frame, upright, in sRGB, on white. Of grey values of more than eight bits, or floats: black is 0, "
@@ -188,6 +188,8 @@ def _readable(name):
         yield
     except FileNotFoundError:
         raise InputError(f"{name}: no such image") from None
+    except PermissionError:
+        raise InputError(f"{name}: {NOT_YOURS}") from None
     except UnidentifiedImageError:
         raise InputError(
             f"{name}: not a readable image (of no known format); replace it or remove its row"
