@@ -91,7 +91,8 @@ def test_the_grid_is_the_papers(paper):
 
 def test_an_unknown_set_is_named(paper):
     with pytest.raises(
-        InputError, match="no row of the model table is in `set:none`; sets there: colour, language, panel"
+        InputError,
+        match="no row of the model table is in `set:none`; sets there: colour, language, newer, panel",
     ):
         load(paper | {"models": ["set:none"]})
 
