@@ -21,14 +21,14 @@ def check(configuration, find, source):
     """Raise `InputError` with the first thing that does not go together."""
     _check_kinds(configuration)
     _check_names(configuration, source)
-    _check_paths(configuration, find)
-    _check_widths(configuration)
     _check_metrics(configuration, source)
     _check_numbers(configuration, source)
     _check_density(configuration, source)
     _check_colours(configuration, find, source)
     _check_transfer(configuration, source)
     _check_gap(configuration, source)
+    _check_paths(configuration, find)  # after all that names models
+    _check_widths(configuration)
     _check_licences(configuration, source)
     _check_published(configuration, find, source)
 
