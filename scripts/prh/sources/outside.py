@@ -87,13 +87,14 @@ def _paths(outside):
 def read_as_planned(row, files_of):
     """Digests of the files of a row with a `path`, by path, for the job's record; nothing for other rows.
 
-    Raises `InputError` if they are not those that were there when the run was planned.
+    Raises `InputError` if they are not those that were there when the run was planned, where the row's revision says which.
     """
     if not getattr(row, "path", None):
         return {}
     files = files_of(row)
     found = digests(files)
-    if fingerprint(files, found) != row.revision:
+    now, planned = fingerprint(files, found), getattr(row, "revision", "")
+    if planned and planned != now:
         raise InputError(f"{row.path}: its files have changed since the run began; run it again")
     return found
 
