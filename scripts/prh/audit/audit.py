@@ -236,17 +236,16 @@ def _outside(run, name):
         for path, sha in run.made[name]["inputs"].items()
         if not path.startswith((*FOLDERS, WORKFLOW))
     }
-    place = {path: run.folder / Path(path).expanduser() for path in said}
-    there = [path for path in said if place[path].is_file()]
+    there = [path for path in said if (run.folder / path).is_file()]
     if not said:
         return [], ""
     if not there:
         return [], f"{len(said)} files of its user are not here, and were not compared"
-    found = digests(Outside(Path(), [str(place[path]) for path in there]), run.folder / SEEN)
+    found = digests(Outside(run.folder, there), run.folder / SEEN).values()
     changed = [
         f"{path}, which it was made from, has changed since"
-        for path in there
-        if found[str(place[path])] != said[path]
+        for path, sha in zip(there, found, strict=True)
+        if sha != said[path]
     ]
     gone = [f"{path}, which it was made from, is gone" for path in sorted(said.keys() - {*there})]
     wrong = [*changed, *gone]

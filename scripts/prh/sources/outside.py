@@ -81,7 +81,7 @@ def fingerprint(outside, found):
 
 def _paths(outside):
     """The files as messages and records name them."""
-    return [os.path.normpath(f"{outside.folder}/{name}") for name in outside.names]
+    return [os.path.normpath(os.path.join(outside.folder, name)) for name in outside.names]  # noqa: PTH118
 
 
 def read_as_planned(row, files_of):
