@@ -34,7 +34,13 @@ DATA, VIT = "results/data/wit", "results/features/wit/vit.safetensors"
 LLAMA, BLOOMZ = "llama-7b", "bloomz-560m"
 REPOSITORIES = {BLOOMZ: "bigscience/bloomz-560m", LLAMA: "huggyllama/llama-7b"}
 SETTINGS = {
-    BLOOMZ: {"batch_tokens": 64, "mode": "reference", "pooling": "last", "prompt": "This is {caption}"},
+    BLOOMZ: {
+        "batch_tokens": 64,
+        "mode": "reference",
+        "pooling": "last",
+        "prompt": "This is {caption}",
+        "long_captions": "error",
+    },
     LLAMA: {
         "batch_tokens": 64,
         "mode": "robust",
