@@ -110,7 +110,8 @@ def code_files(script, library, modules=()):
     """SHA-256 of a script and of each library module that it imports, directly or not, by path from the script's folder.
 
     modules: names of further modules that it loads at run time, as prh.features.cnn. A package's own `__init__.py` counts
-    where it holds more than a docstring. Raises `InputError` for an import of a library module that is not there.
+    where it holds more than a docstring, but not the library's: what that offers is for callers outside of the workflow.
+    Raises `InputError` for an import of a library module that is not there.
     """
     library, found = Path(library), {}
     todo = [Path(script), *(file for name in modules for file in _module_files(name, library))]
@@ -120,7 +121,8 @@ def code_files(script, library, modules=()):
             continue
         found[path] = path.read_bytes()
         todo += _library_imports(path, found[path], library)
-    counted = {path: code for path, code in found.items() if path.name != "__init__.py" or _source(code).acts}
+    own = library / "__init__.py"
+    counted = {p: c for p, c in found.items() if p != own and (p.name != "__init__.py" or _source(c).acts)}
     names = {path: path.relative_to(library.parent).as_posix() for path in counted if path != Path(script)}
     return {
         names.get(path, path.name): hashlib.sha256(code).hexdigest() for path, code in sorted(counted.items())

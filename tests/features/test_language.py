@@ -59,7 +59,13 @@ def test_the_mean_over_captions_is_that_of_their_features(folder, tmp_path):
     write_dataset(tmp_path / "mean", rows, "", several, captions="mean")
     rows = [(str(i), f"images/{i}.png", text, "") for i, text in enumerate(CAPTIONS)]
     write_dataset(tmp_path / "single", rows, "")
-    settings = {"mode": "robust", "pooling": "mean", "prompt": None, "batch_tokens": 8}
+    settings = {
+        "mode": "robust",
+        "pooling": "mean",
+        "prompt": None,
+        "batch_tokens": 8,
+        "long_captions": "error",
+    }
     machine = SimpleNamespace(device="cpu", gpus=0, weights={})
     mean, facts = features(None, folder, tmp_path / "mean", settings, machine)
     single, others = features(None, folder, tmp_path / "single", settings, machine)

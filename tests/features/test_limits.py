@@ -1,5 +1,6 @@
 """What a model takes against what a data set and a text have: said before anything is computed."""
 
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoModel
@@ -80,7 +81,7 @@ def test_long_captions_are_cut_and_counted(models, mode, tmp_path):
         states = model(**cut, output_hidden_states=True).hidden_states
     torch.testing.assert_close(layers["block2"][1], states[2][0].mean(dim=0), rtol=1e-4, atol=1e-5)
     params = {"settings": settings, "weights": {}}
-    table = type("Table", (), {"caption": [LONG]})
+    table = pd.DataFrame({"caption": [LONG]})
     again = samples_of_models._of_captions(params, None, {"model": models["bert"]}, table)
     assert abs(layers["block1"][1].numpy() - again[1][0]).max() < 1e-5
     none = features_of_captions(["red", "cat"], models["bert"], settings, Machine)[1]

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import prh
 from helpers.project import ROOT
 
 LIBRARY = ROOT / "scripts" / "prh"
@@ -63,6 +64,13 @@ def wrong(library):
 
 def test_imports_go_one_way():
     assert wrong(LIBRARY) == []
+
+
+def test_the_workflow_imports_modules_and_not_what_the_package_offers_to_others():
+    """The code's digest does not follow prh.PUBLIC."""
+    used = {name for path in (ROOT / "scripts").rglob("*.py") for name in imports(path)}
+    assert used.isdisjoint({f"prh.{name}" for name in prh.PUBLIC})
+    assert "prh.tables" in used
 
 
 def test_every_module_has_its_place():
