@@ -57,9 +57,8 @@ def transfer():
 
 def layers_of(kind):
     """Layers of a stand-in of a type."""
-    return {"timm_vit": standins.BLOCKS, "timm_cnn": 5, "vision": standins.BLOCKS + 1}.get(
-        kind, standins.LAYERS + 1
-    )
+    found = {"timm_vit": standins.BLOCKS, "timm_cnn": 5, "vision": standins.BLOCKS + 1, "dual_encoder": 2}
+    return found.get(kind, standins.LAYERS + 1)
 
 
 def tables(folder):
@@ -190,8 +189,10 @@ def test_the_audit_passes(finished, monkeypatch):
         "embed_colour_words",
         "extract_caption_levels",
         "extract_timm_features",
+        "extract_transformers_features",
         "index_neighbors",
         "measure_alignment",
+        "measure_gap",
         "measure_windows",
         "score_captions",
         "score_language_model",
