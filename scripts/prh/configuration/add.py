@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from prh.configuration.checks import REPOSITORY
 from prh.configuration.schema import read_schema
 from prh.configuration.tables import read_table
 from prh.errors import InputError
@@ -34,7 +35,7 @@ def add_model(where, schemas, name=None, type=None, label=None, modality=None):
     if here.exists():
         files, row = local_files(where), {"path": str(where)}
         row["licence"] = licence_of(files.folder) or "not stated"
-    elif re.fullmatch(r"[^/ @.~][^/ @]*(/[^/ @]+)?", str(where)):
+    elif REPOSITORY.fullmatch(str(where)):
         files, row = _of_the_hub(str(where))
     else:
         raise InputError(f"`{where}` is not there, and is no ORGANISATION/NAME of the hub; correct it")

@@ -89,7 +89,7 @@ def _check_origin(row, where):
 
 def _check_paths(configuration, find):
     """The models that are asked for by a path are there, with weights of a layout that their type takes; features of the authors' are theirs."""
-    for name in dict.fromkeys([*configuration.asked("models"), *configuration.small]):
+    for name in configuration.all_models():
         row = configuration.models[name]
         if not row.path:
             continue
@@ -320,7 +320,7 @@ def _check_gap(configuration, source):
 def _check_licences(configuration, source):
     """Whatever is asked for comes out of packages that there are, and under licences that were accepted."""
     config = configuration.config
-    models = dict.fromkeys([*configuration.asked("models"), *configuration.small])
+    models = configuration.all_models()
     asked = {"datasets": configuration.asked("datasets"), "models": models}
     for table, names in {**asked, "corpora": [config["performance"]["corpus"]]}.items():
         for name in names:

@@ -80,6 +80,10 @@ class Configuration:
         """Whether the run has pairs of a language with a vision model."""
         return bool(self.chosen("language") and self.chosen("vision"))
 
+    def all_models(self):
+        """Names of all models asked for, the small ones of the panel last."""
+        return list(dict.fromkeys([*self.asked("models"), *self.small]))
+
     def scored(self):
         """Names of the chosen models that have bits per byte."""
         return [name for name in self.chosen() if ADAPTERS[self.models[name].type].scored]

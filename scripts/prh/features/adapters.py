@@ -57,24 +57,23 @@ OF_TEXT = ("mean", "last", "first")
 OF_IMAGE = ("cls", "mean", "map")
 SAVED = ("transformers",)  # the layout of save_pretrained
 
+# What several kinds have in common: texts through transformers; images through transformers, or timm, not out of packages.
+TEXT_MODEL = Adapter(
+    "language", "language", "language", TEXT, "captions", on_hub=True, pooling=OF_TEXT, layouts=SAVED
+)
+IMAGE_MODEL = Adapter(
+    *("vision", "vision", "transformers", IMAGES, "states"),
+    packaged=False,
+    on_hub=True,
+    pooling=OF_IMAGE,
+    layouts=SAVED,
+)
+TIMM_MODEL = IMAGE_MODEL._replace(module="timm_vit", environment="timm", sample="blocks", layouts=("timm",))
+
 ADAPTERS = {
-    "causal_lm": Adapter(
-        *("language", "language", "language", TEXT, "captions"),
-        on_hub=True,
-        scored=True,
-        pooling=OF_TEXT,
-        layouts=(*SAVED, "gguf"),
-    ),
-    "text_encoder": Adapter(
-        *("language", "language", "language", TEXT, "captions"), on_hub=True, pooling=OF_TEXT, layouts=SAVED
-    ),
-    "masked_lm": Adapter(
-        *("language", "language", "language", TEXT, "captions"),
-        packaged=False,
-        on_hub=True,
-        pooling=OF_TEXT,
-        layouts=SAVED,
-    ),
+    "causal_lm": TEXT_MODEL._replace(scored=True, layouts=(*SAVED, "gguf")),
+    "text_encoder": TEXT_MODEL,
+    "masked_lm": TEXT_MODEL._replace(packaged=False),
     "efficientnet_lite": Adapter(
         "vision", "cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)
     ),
@@ -84,27 +83,9 @@ ADAPTERS = {
         "vision", "onnx_cnn", "vision", IMAGES, "pixels", needs=("architecture", "weights", *PIXELS)
     ),
     "small_cnn": Adapter("vision", "small_cnn", "vision", IMAGES, "pixels", needs=("architecture", *PIXELS)),
-    "timm_vit": Adapter(
-        *("vision", "timm_vit", "timm", IMAGES, "blocks"),
-        packaged=False,
-        on_hub=True,
-        pooling=OF_IMAGE,
-        layouts=("timm",),
-    ),
-    "timm_cnn": Adapter(
-        *("vision", "timm_vit", "timm", IMAGES, "blocks"),
-        packaged=False,
-        on_hub=True,
-        pooling=("mean",),
-        layouts=("timm",),
-    ),
-    "vision": Adapter(
-        *("vision", "vision", "transformers", IMAGES, "states"),
-        packaged=False,
-        on_hub=True,
-        pooling=OF_IMAGE,
-        layouts=SAVED,
-    ),
+    "timm_vit": TIMM_MODEL,
+    "timm_cnn": TIMM_MODEL._replace(pooling=("mean",)),
+    "vision": IMAGE_MODEL,
     "dual_encoder": Adapter(
         *("both", "dual_encoder", "transformers", (*IMAGES, "long_captions"), "towers"),
         packaged=False,

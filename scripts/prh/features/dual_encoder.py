@@ -6,7 +6,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from prh.errors import InputError, about
 from prh.features.batching import in_batches
 from prh.features.layers import LayerCollector
-from prh.features.loading import count_too_long, load_weights, positions_of, token_lengths
+from prh.features.loading import HERE, complete, count_too_long, load_weights, positions_of, token_lengths
 from prh.sources.datasets import paths_of, read_captions
 from prh.sources.images import open_image
 
@@ -21,11 +21,9 @@ def load(folder, device="cpu", dtype="float32"):
         raise InputError(
             f"{folder}: a {type(model).__name__} has no two towers in one space; its type is not dual_encoder"
         )
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: not a complete model ({str(error).splitlines()[0]})") from None
+    with complete(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, **HERE)
+        processor = AutoImageProcessor.from_pretrained(folder, backend="pil", **HERE)
     return model.eval().to(device), tokenizer, processor
 
 
@@ -64,9 +62,8 @@ def features(row, folder, dataset, settings, machine):
     model, tokenizer, processor = load(folder, machine.device, **machine.weights)
     captions, paths = read_captions(dataset).caption.tolist(), paths_of(dataset)
     with about(folder):
-        token_lengths(
-            model.text_model, tokenizer, captions, settings["long_captions"]
-        )  # what cannot be read is said
+        # What cannot be read is said.
+        token_lengths(model.text_model, tokenizer, captions, settings["long_captions"])
         layers = extract_features(model, tokenizer, processor, captions, paths, settings["batch_images"])
     scale = float(model.logit_scale.detach().exp())
     cut = count_too_long(model, tokenizer, captions)

@@ -55,6 +55,17 @@ def preprocess(image, row):
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
+def choose_pooling(asked, has_class, has_pool):
+    """How tokens of an image become one vector: as asked, or by the class token where there is one, else by the mean over patches.
+
+    Raises `InputError` for a class token, or an attention pool, that the model has not.
+    """
+    for which, there, what in (("cls", has_class, "class token"), ("map", has_pool, "attention pool")):
+        if asked == which and not there:
+            raise InputError(f"pooling is {which}, but the model has no {what}; leave it out, or take mean")
+    return asked or ("cls" if has_class else "mean")
+
+
 def check_said(row, found):
     """Raise `InputError` where a model's row says something else of its images than the model does, by column."""
     for column, value in found.items():

@@ -23,7 +23,7 @@ def load(folder, type, device="cpu", dtype="float32", quantisation=None, gpus=0)
     placed = {"device_map": "auto"} if gpus > 1 else {"device_map": {"": device}} if quantisation else {}
     if quantisation == "4bit":
         placed["quantization_config"] = _four_bits(dtype)
-    with _complete(folder):
+    with complete(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, **HERE)
     model = load_weights(folder, loader, dtype=getattr(torch, dtype), **placed)
     return (model.eval() if placed else model.eval().to(device)), tokenizer
@@ -34,7 +34,7 @@ def load_weights(folder, loader, **options):
 
     A pooler and a mask's token, which no feature asks for, may be missing. Raises `InputError` if anything else is.
     """
-    with _complete(folder):
+    with complete(folder):
         model, found = loader.from_pretrained(
             folder, use_safetensors=True, output_loading_info=True, **options, **HERE
         )
@@ -45,7 +45,7 @@ def load_weights(folder, loader, **options):
 
 
 @contextmanager
-def _complete(folder):
+def complete(folder):
     """What transformers says of an incomplete model, as one line."""
     try:
         yield

@@ -8,7 +8,7 @@ from timm.data import create_transform, resolve_data_config
 
 from prh.errors import InputError, about
 from prh.features.batching import in_batches
-from prh.features.images import check_said
+from prh.features.images import check_said, choose_pooling
 from prh.features.layers import LayerCollector
 from prh.sources.datasets import paths_of
 from prh.sources.images import open_image
@@ -46,16 +46,9 @@ def is_vit(model):
 
 
 def pooling_of(model, asked=None):
-    """How a ViT's tokens become one vector: as asked, or by the class token where there is one, else by the mean over patches.
-
-    Raises `InputError` for a class token, or an attention pool, that the model has not.
-    """
+    """How a ViT's tokens become one vector, see `images.choose_pooling`."""
     has_class = getattr(model, "cls_token", None) is not None
-    if asked == "cls" and not has_class:
-        raise InputError("pooling is cls, but the model has no class token; leave it out, or take mean")
-    if asked == "map" and getattr(model, "attn_pool", None) is None:
-        raise InputError("pooling is map, but the model has no attention pool; leave it out, or take mean")
-    return asked or ("cls" if has_class else "mean")
+    return choose_pooling(asked, has_class, getattr(model, "attn_pool", None) is not None)
 
 
 def extract_features(model, transform, paths, batch_size, pooling="cls"):

@@ -11,7 +11,7 @@ from transformers import AutoImageProcessor, AutoModel
 from prh.errors import InputError, about
 from prh.features.adapters import PIXELS
 from prh.features.batching import in_batches
-from prh.features.images import check_said, preprocess
+from prh.features.images import check_said, choose_pooling, preprocess
 from prh.features.layers import LayerCollector
 from prh.features.loading import load_weights
 from prh.sources.datasets import paths_of
@@ -76,16 +76,9 @@ def pixels_of(row, folder):
 
 
 def pooling_of(model, asked=None):
-    """How tokens become one vector: as asked, or by the class token where there is one, else by the mean over patches.
-
-    Raises `InputError` for a class token, or an attention pool, that the model has not.
-    """
+    """How tokens become one vector, see `images.choose_pooling`."""
     has_class = any(name.endswith(CLASS_TOKENS) for name, _ in model.named_parameters())
-    if asked == "cls" and not has_class:
-        raise InputError("pooling is cls, but the model has no class token; leave it out, or take mean")
-    if asked == "map" and not (hasattr(model, "head") and hasattr(model, "post_layernorm")):
-        raise InputError("pooling is map, but the model has no attention pool; leave it out, or take mean")
-    return asked or ("cls" if has_class else "mean")
+    return choose_pooling(asked, has_class, hasattr(model, "head") and hasattr(model, "post_layernorm"))
 
 
 def extract_features(model, pixels, paths, batch_size, pooling):

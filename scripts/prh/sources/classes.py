@@ -19,7 +19,7 @@ def make(row, wheels, seed, folder):
     row.size: at most so many, drawn with `seed`; None takes all.
     Raises `InputError` where there are none, and for an image that cannot be read.
     """
-    source = Path(row.path)
+    source = Path(row.path).expanduser()
     paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in ENDINGS)
     if not paths:
         raise InputError(f"{source}: no images in it or below it; put them there, or correct `path`")

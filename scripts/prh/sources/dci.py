@@ -26,7 +26,7 @@ def make(row, wheels, seed, folder):
     row.size: so many, drawn with `seed`; None takes all.
     Raises `InputError` for what is missing, a description that cannot be read, and too few of them.
     """
-    source = Path(row.path)
+    source = Path(row.path).expanduser()
     keys = _keys(source, row.split)
     if row.size and row.size > len(keys):
         raise InputError(f"{source}: {row.size} pictures asked for, it has {len(keys)}; lower `size`")
