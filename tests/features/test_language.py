@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from helpers.llama import save_llama
-from prh.audit.samples_of_models import WAYS
+from prh.audit.ways import WAYS
 from prh.errors import InputError
 from prh.features.language import extract_features, features, make_ready
 from prh.features.loading import load

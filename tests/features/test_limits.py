@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModel
 
 from helpers.tiny_models import LANGUAGE, WORDS, save, save_tokenizer
-from prh.audit import samples_of_models
+from prh.audit import ways
 from prh.errors import InputError
 from prh.features.language import extract_features, features_of_captions
 from prh.features.loading import check_text, load, positions_of, token_lengths
@@ -82,7 +82,7 @@ def test_long_captions_are_cut_and_counted(models, mode, tmp_path):
     torch.testing.assert_close(layers["block2"][1], states[2][0].mean(dim=0), rtol=1e-4, atol=1e-5)
     params = {"settings": settings, "weights": {}}
     table = pd.DataFrame({"caption": [LONG]})
-    again = samples_of_models._of_captions(params, None, {"model": models["bert"]}, table)
+    again = ways.of_captions(params, None, {"model": models["bert"]}, table)
     assert abs(layers["block1"][1].numpy() - again[1][0]).max() < 1e-5
     none = features_of_captions(["red", "cat"], models["bert"], settings, Machine)[1]
     assert none["captions_cut"] == 0

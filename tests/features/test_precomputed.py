@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from prh.audit.samples_of_models import WAYS
+from prh.audit.ways import WAYS
 from prh.errors import InputError
 from prh.features.adapters import maker_of, module_of
 from prh.features.precomputed import features, make_ready

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from prh.audit import samples_of_models
+from prh.audit import ways
 from prh.errors import InputError
 
 timm = pytest.importorskip(
@@ -72,7 +72,7 @@ def extracted(kind, folder, dataset, pooling=None, **cells):
     layers, facts = timm_vit.features(row, folder, dataset, settings, MACHINE)
     table = pd.DataFrame({"image": [f"{i}.png" for i in range(3)]})
     params = {"settings": settings, "weights": {}}
-    again = samples_of_models._of_blocks(params, row, {"model": folder, "dataset": dataset}, table)
+    again = ways.of_blocks(params, row, {"model": folder, "dataset": dataset}, table)
     for values, plain in zip(layers.values(), again, strict=True):
         np.testing.assert_allclose(values.numpy(), plain, rtol=1e-3, atol=2e-5)
     return layers, facts

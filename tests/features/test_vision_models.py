@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoModel
 
 from helpers.tiny_models import SIDE, VISION, save
-from prh.audit import samples_of_models
+from prh.audit import ways
 from prh.errors import InputError
 from prh.features import vision
 
@@ -54,9 +54,7 @@ def test_every_kind_gives_each_layer_and_the_audit_makes_it_again(kind, dataset,
     assert layers[names[-1]].shape[1] == 16
     params = {"settings": {"pooling": None}, "weights": {}}
     table = pd.read_parquet(dataset / "captions.parquet")
-    again = samples_of_models._of_states(
-        params, SimpleNamespace(**ROW), {"model": folder, "dataset": dataset}, table
-    )
+    again = ways.of_states(params, SimpleNamespace(**ROW), {"model": folder, "dataset": dataset}, table)
     for values, plain in zip(layers.values(), again, strict=True):
         assert len(torch.unique(values, dim=0)) == 5  # pictures are told apart
         np.testing.assert_allclose(values.numpy(), plain, rtol=1e-3, atol=2e-5)

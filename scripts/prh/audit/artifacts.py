@@ -17,7 +17,7 @@ from prh.audit import (
     samples_of_models,
     samples_of_transfer,
 )
-from prh.audit.samples_of_models import NotHere
+from prh.audit.ways import NotHere
 
 
 class Kind(NamedTuple):

@@ -16,7 +16,8 @@ import torch
 from prh.alignment.catalogue import METRICS
 from prh.alignment.neighbors import read_index
 from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail, tree_weights, unit
-from prh.audit.samples_of_models import ITEMS, NotHere
+from prh.audit.samples_of_models import ITEMS
+from prh.audit.ways import NotHere
 from prh.features.layers import read_features
 from prh.features.tensors import read_tensors
 from prh.sources.caption_levels import OWN, distinct_captions, items_of, read_levels

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from prh.audit.definitions import Prepared, ranked, score
-from prh.audit.samples_of_models import ITEMS, NotHere
+from prh.audit.samples_of_models import ITEMS
+from prh.audit.ways import NotHere
 from prh.features.layers import read_features
 from prh.performance.tasks import halves
 from prh.sources.datasets import read_captions

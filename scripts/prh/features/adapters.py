@@ -8,7 +8,7 @@ A kind's module, of this package, has
 
 row: of the model table. settings: the keys of the config's `features` that the kind takes. machine: device, threads,
 gpus, and weights, how those are loaded (dtype, quantisation). The audit makes a sample again by `sample`, one of the ways in
-`prh.audit.samples_of_models`: "captions", "pixels" (for which `load(row, folder)` gives a function from pixels to layers),
+`prh.audit.ways`: "captions", "pixels" (for which `load(row, folder)` gives a function from pixels to layers),
 "blocks", "states", "towers" or "rows". Modules are named here and imported where they are used: a rule's environment holds what its own kind needs, and an
 edit of one kind runs again what came from it and nothing else.
 """
