@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from prh.audit.audit import audit, failures, remake_command, summary, write_report
+from prh.audit.audit import audit
+from prh.audit.findings import failures, remake_command, summary, write_report
 from prh.errors import InputError, check_writable
 from prh.job import job
 

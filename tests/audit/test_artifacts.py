@@ -9,7 +9,7 @@ import pytest
 from helpers.document import OF_THE_PAPER, SECTIONS, examples, listed, run_examples
 from helpers.rules import outputs
 from prh import tables
-from prh.audit import audit
+from prh.audit import findings
 
 OF_EVERY_RUN = [title for title in SECTIONS if title not in OF_THE_PAPER and title != "results/crate.zip"]
 
@@ -33,7 +33,7 @@ def test_columns_of_the_tables():
         "vision_places",
     ):
         assert listed(f"results/tables/{name}.csv") == list(tables.COLUMNS[name])
-    assert listed("results/audit/") == list(audit.COLUMNS)
+    assert listed("results/audit/") == list(findings.COLUMNS)
 
 
 def test_examples_are_short():

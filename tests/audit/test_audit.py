@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 from helpers.forgery import csv, edited, forge, rewrite, table
 from helpers.project import ROOT
 from prh.alignment import neighbors
-from prh.audit import audit, checks_sources
+from prh.audit import audit, checks_sources, findings
 from prh.errors import InputError
 from prh.features.layers import read_features, write_features
 from prh.provenance import read_record, seal, write_json, write_manifest
@@ -92,7 +92,7 @@ def test_a_changed_bit_and_a_lost_byte_are_found_in_every_kind_of_file(copy, dam
         finding = found[artifact_of(name)]
         assert finding.verdict == "fail", name
         assert artifact_of(name) == name or name.split("/", 3)[3] in finding.reason
-    failed = {finding.artifact for finding in audit.failures(found.values(), partial=True)}
+    failed = {finding.artifact for finding in findings.failures(found.values(), partial=True)}
     # Beyond the damaged ones only those that the one lost record spoke of fail, and what was made from them.
     lost = "results/features/openmoji_64/minilm-l6.safetensors"
     beyond = failed - {artifact_of(name) for name in FILES}
@@ -113,7 +113,7 @@ def test_the_first_and_the_last_bit_of_a_file(copy, place):
 def test_a_whole_run_passes(small):
     """All samples, so that every kind of artifact is made again; a second audit of the same says the same."""
     found = audit.audit(small, samples=100)
-    assert [(f.artifact, f.reason) for f in audit.failures(found)] == []
+    assert [(f.artifact, f.reason) for f in findings.failures(found)] == []
     assert {f.verdict for f in found} == {"ok"}
     passed = {f.artifact: f.passed for f in found}
     assert all({"digest", "chain", "format"} <= {*checks} for checks in passed.values())
@@ -152,9 +152,9 @@ def test_what_is_not_there_and_what_nobody_made(copy):
     found = verdicts(copy)
     assert found[TILE].verdict == "absent"
     assert found["results/tables/mine.csv"].reason == "no record says what made it"
-    names = [finding.artifact for finding in audit.failures(found.values(), partial=True)]
+    names = [finding.artifact for finding in findings.failures(found.values(), partial=True)]
     assert names == ["results/tables/mine.csv"]
-    assert TILE in audit.remake_command(audit.failures(found.values()))
+    assert TILE in findings.remake_command(findings.failures(found.values()))
 
 
 def test_swapped_artifacts(copy):

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.document import run_examples
 from helpers.project import ROOT, snakemake
-from prh.audit import audit
+from prh.audit import audit, findings
 from prh.audit.crate import export
 from prh.sources.wheels import fetch_wheel
 
@@ -160,7 +160,7 @@ def test_it_holds_the_run_and_is_small(crates):
 def test_its_files_pass_the_audit(crates):
     found = audit.audit(crates / "small", samples=0)
     assert [
-        (f.artifact, f.reason) for f in audit.failures(found, partial=True) if "crate" not in f.artifact
+        (f.artifact, f.reason) for f in findings.failures(found, partial=True) if "crate" not in f.artifact
     ] == []
 
 

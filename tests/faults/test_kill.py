@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from helpers.project import ROOT, SNAKEMAKE, snakemake
-from prh.audit import audit
+from prh.audit import audit, findings
 from prh.provenance import tree_digests
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ def test_killed_and_resumed(small, fresh):
     assert done.returncode == 0, done.stderr[-3000:]
     for name in ("results/tables", "results/neighbors", "results/features", "figures"):
         assert tree_digests(fresh / name) == tree_digests(small / name), name
-    assert audit.failures(audit.audit(fresh, samples=0)) == []
+    assert findings.failures(audit.audit(fresh, samples=0)) == []
     assert not list(fresh.rglob(".partial.*"))
     assert hit
 

@@ -16,7 +16,7 @@ import yaml
 from loopback import Hub
 
 from helpers.project import ROOT, SNAKEMAKE
-from prh.audit import audit
+from prh.audit import audit, findings
 from prh.features.layers import read_features
 
 pytestmark = pytest.mark.slow
@@ -179,7 +179,7 @@ def test_the_audit_passes(finished, monkeypatch):
     """Of everything that can be made again a part is; the folder is a relative one, as a user would give it."""
     monkeypatch.chdir(finished.folder.parent)
     found = audit.audit(finished.folder.name, samples=1000)
-    assert [(f.artifact, f.reason) for f in audit.failures(found)] == []
+    assert [(f.artifact, f.reason) for f in findings.failures(found)] == []
     sampled = {f.rule for f in found if "sample" in f.passed}
     states = {"extract_transformers_features"} if any(row["type"] == "vision" for row in ROWS) else set()
     assert sampled == states | {

@@ -6,12 +6,7 @@ says, back to the pinned sources), "format" (the content has the form and meanin
 inputs), "sample" (a seeded sample, made again by a plain implementation, agrees).
 """
 
-import csv
-import html
-import io
-import json
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +15,7 @@ import numpy as np
 from prh.audit.artifacts import KINDS, NotHere, has_sample, kind_of, reasons, remake
 from prh.audit.checks_sources import COMMIT
 from prh.audit.definitions import Prepared
+from prh.audit.findings import Finding, artifact_of
 from prh.errors import NOT_YOURS, InputError, check_readable
 from prh.features.layers import read_features
 from prh.job import progress
@@ -31,52 +27,13 @@ from prh.provenance import (
     read_manifest,
     read_record,
     tree_digests,
-    write_texts,
 )
 from prh.sources.outside import SEEN, Outside, digests
 
 FOLDERS = ("results/", "figures/")
 OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
 PAGES = ("results/README.md", "figures/README.md", "results/report/tour.html")
-VERDICTS = ("fail", "absent", "suspect", "ok")
 MOST = 3  # changed files that are named
-COLUMNS = ("artifact", "kind", "rule", "checks", "verdict", "reason")
-
-
-@dataclass
-class Finding:
-    """What the audit says of one artifact: the checks that it passed, what is wrong, and what is worth a remark."""
-
-    artifact: str
-    rule: str = ""
-    passed: list = field(default_factory=list)
-    wrong: list = field(default_factory=list)
-    remarks: list = field(default_factory=list)
-    absent: bool = False
-    rests_on: str = ""
-
-    @property
-    def verdict(self):
-        """fail: something is wrong with it; absent: only its record is there; suspect: it was made from what failed."""
-        return "fail" if self.wrong else "absent" if self.absent else "suspect" if self.rests_on else "ok"
-
-    @property
-    def reason(self):
-        """Why, in one line."""
-        suspicion = [f"made from {self.rests_on}, which fails"] if self.rests_on else []
-        return "; ".join(self.wrong or suspicion or self.remarks)
-
-    def row(self):
-        """As the table has it."""
-        values = (
-            self.artifact,
-            kind_of(self.artifact),
-            self.rule,
-            " ".join(self.passed),
-            self.verdict,
-            self.reason,
-        )
-        return dict(zip(COLUMNS, values, strict=True))
 
 
 class Run:
@@ -317,7 +274,7 @@ def _check_sample(run, finding, rng):
 
 def _unrecorded(run):
     """Files below the run's folders that no record speaks of."""
-    known = set(run.made) | {_artifact(name) for name in run.damaged}
+    known = set(run.made) | {artifact_of(name) for name in run.damaged}
     folders = tuple(f"{name}/" for name in known if run.path(name).is_dir())
     for top in FOLDERS:
         for path in sorted((run.folder / top).rglob("*")):
@@ -333,12 +290,6 @@ def _unrecorded(run):
                 yield name
 
 
-def _artifact(name):
-    """What a record is of, by its place; of anything else the name itself."""
-    place = f"{RECORDS.as_posix()}/"
-    return name.removeprefix(place).removesuffix(".json") if name.startswith(place) else name
-
-
 def _spread(run, found):
     """Mark what was made from an artifact that fails, directly or not."""
     bad = {name for name, finding in found.items() if finding.verdict == "fail"}
@@ -351,75 +302,3 @@ def _spread(run, found):
             if source and name not in origin:
                 origin[name] = finding.rests_on = origin[source]
                 changed = True
-
-
-def failures(findings, partial=False):
-    """The findings that make an audit fail; with `partial`, artifacts of which only the record is there do not."""
-    fatal = {"fail"} if partial else {"fail", "absent"}
-    return [finding for finding in findings if finding.verdict in fatal]
-
-
-def remake_command(findings):
-    """The command that makes anew what failed, but for what merely may not be read; None if nothing did."""
-    findings = [finding for finding in findings if NOT_YOURS not in finding.reason]
-    names = sorted({_artifact(f.artifact) for f in findings if f.rule or _artifact(f.artifact) != f.artifact})
-    return f"snakemake --cores all --forcerun {' '.join(names)}" if names else None
-
-
-def write_report(findings, folder):
-    """Write `audit.csv`, `audit.html`, and `audit.js`, which the page of the run shows, to `folder`."""
-    folder = Path(folder)
-    rows = [finding.row() for finding in findings]
-    listed = io.StringIO()
-    table = csv.DictWriter(listed, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    text = json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c")
-    ordered = sorted(rows, key=lambda row: (VERDICTS.index(row["verdict"]), row["artifact"]))
-    body = "\n".join(
-        f'<tr class="{row["verdict"]}">'
-        + "".join(f"<td>{html.escape(row[c])}</td>" for c in COLUMNS)
-        + "</tr>"
-        for row in ordered
-    )
-    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
-    page = PAGE.format(summary=summary(findings), head=head, body=body)
-    write_texts(
-        folder,
-        {"audit.csv": listed.getvalue(), "audit.html": page, "audit.js": f"window.AUDIT = {text};\n"},
-    )
-
-
-def summary(findings):
-    """How many artifacts have which verdict, in one line."""
-    counts = Counter(finding.verdict for finding in findings)
-    return f"{len(findings)} artifacts: " + ", ".join(
-        f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v]
-    )
-
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Audit</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; overflow-wrap: anywhere }}
-tr.fail td:nth-child(5) {{ background: #c004; font-weight: bold }}
-tr.absent td:nth-child(5), tr.suspect td:nth-child(5) {{ background: #c804 }}
-div {{ overflow-x: auto }}
-</style>
-</head>
-<body>
-<h1>Audit</h1>
-<p>{summary}</p>
-<div><table><thead><tr>{head}</tr></thead><tbody>
-{body}
-</tbody></table></div>
-</body>
-</html>
-"""
