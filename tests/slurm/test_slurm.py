@@ -128,13 +128,17 @@ def test_a_job_that_was_killed_for_memory_gets_more(finished):
 
 def test_a_failing_job_is_reported_with_its_log(cluster, tmp_path):
     (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "captions.csv").write_text("image,caption\nmissing.png,a picture\n")
+    names = [f"broken_{i:02}.png" for i in range(12)]  # as many as k = 10 needs: what planning sees is in order
+    for name in names:
+        (tmp_path / "pictures" / name).write_text("no picture")
+    rows = [f"{name},a picture\n" for name in names]
+    (tmp_path / "pictures" / "captions.csv").write_text("".join(["image,caption\n", *rows]))
     write_config(tmp_path, "pictures\tfolder\t\tpictures\t\t", list(MODEL_NEEDS))
     done = snakemake(cluster, tmp_path, "results/data/pictures", "--retries", "0")
     assert done.returncode != 0
     assert "Error in rule fetch_dataset" in done.stdout
-    assert "missing.png" in done.stdout  # the rule's own log, as it stands
-    assert "missing.png" in (tmp_path / "results/logs/fetch_dataset/pictures.log").read_text()
+    assert names[0] in done.stdout  # the rule's own log, as it stands
+    assert names[0] in (tmp_path / "results/logs/fetch_dataset/pictures.log").read_text()
     (job,) = named(cluster.jobs(), "fetch_dataset", "pictures")
     assert job["JobState"] == "FAILED"
     assert job["StdOut"] in done.stdout  # SLURM's log is named
