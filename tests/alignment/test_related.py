@@ -13,6 +13,7 @@ from helpers.scores import score_of
 from prh.alignment import calibration, describe, trees, windows
 from prh.alignment.catalogue import METRICS
 from prh.alignment.metrics import layer_state, pair_scores
+from prh.alignment.preprocess import prepare
 from prh.audit import definitions
 from prh.errors import InputError
 
@@ -194,6 +195,22 @@ def test_a_window_in_which_all_are_equal_is_a_step(window):
     (row,) = windows.window_rows(few, y, [low, high], 19, 0.05, 10, 0.95, 0)
     assert row["score"] == pytest.approx(expected, abs=1e-6)
     assert np.isfinite(score_of(f"trsa_{window}", x, few))
+
+
+@pytest.mark.parametrize("spread", [0, 1e-8, 1e-7])
+@pytest.mark.parametrize("window", ["0_0.01", "0.01_0.05"])
+def test_rows_that_differ_by_rounding_are_equal_in_every_window(spread, window):
+    """As a clamp makes them: their distances are none, and not ranked by noise, here and in the definition."""
+    rng = np.random.default_rng(0)
+    groups, noise = rng.normal(size=(30, 16))[rng.integers(30, size=300)], rng.normal(size=(300, 16))
+    raw = [(groups + spread * noise).astype(np.float32)]
+    raw.append((raw[0] @ rng.normal(size=(16, 16))).astype(np.float32))
+    ours = [prepare([torch.from_numpy(layer)], "exact", False)[0] for layer in raw]
+    plain = [definitions.Prepared([layer], "exact", False)[0] for layer in raw]
+    low, high = map(float, window.split("_"))
+    (row,) = windows.window_rows(*ours, [low, high], 19, 0.05, 10, 0.95, 0)
+    assert row["score"] == pytest.approx(definitions.score(f"trsa_{window}", None, *plain), abs=1e-3)
+    assert score_of(f"trsa_{window}", *ours) == pytest.approx(row["score"], abs=1e-6)
 
 
 def test_cone_and_dimension_of_known_layers():

@@ -128,7 +128,9 @@ def test_a_job_that_was_killed_for_memory_gets_more(finished):
 
 def test_a_failing_job_is_reported_with_its_log(cluster, tmp_path):
     (tmp_path / "pictures").mkdir()
-    names = [f"broken_{i:02}.png" for i in range(12)]  # as many as k = 10 needs: what planning sees is in order
+    names = [
+        f"broken_{i:02}.png" for i in range(12)
+    ]  # as many as k = 10 needs: what planning sees is in order
     for name in names:
         (tmp_path / "pictures" / name).write_text("no picture")
     rows = [f"{name},a picture\n" for name in names]

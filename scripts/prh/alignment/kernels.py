@@ -21,6 +21,9 @@ DENSE_LIMIT = (
 CHUNK = 2**12  # matrix cells multiplied at a time in float32; the sums are added up in float64
 TOGETHER = 8  # permutations multiplied at a time: larger products, of less overhead
 LINEAR = ("linear", "unbiased")
+SAME_ROW = (
+    4 * torch.finfo(torch.float32).eps
+)  # of a row's length: what rounding makes of two equal rows, and a margin
 
 
 @dataclass
@@ -59,16 +62,16 @@ def make_kernels(
     Raises InputError for "rbf" and "ranks" above DENSE_LIMIT samples.
     """
     n = len(layers[0])
-    centred = [centre(layer) for layer in layers]
     if n > DENSE_LIMIT:
-        return _make_features(centred, kind, n)
+        return _make_features([centre(layer) for layer in layers], kind, n)
     half, diagonal = _half_cells(n, layers[0].device), diagonal_cells(n, layers[0].device)
     vectors = layers[0].new_empty(len(layers), len(half))
     squares = []
-    for layer, vector in zip(centred, vectors, strict=True):
-        # The edge of a window of ranks tells distances apart that hardly differ.
-        points = layer.double() if kind == "ranks" else layer
-        matrix = _centred_kernel(gram(points), kind, sigma, window).to(vectors)
+    for layer, vector in zip(layers, vectors, strict=True):
+        if kind == "ranks":
+            matrix = _ranks(_distances(layer), *window).to(vectors)
+        else:
+            matrix = _centred_kernel(gram(centre(layer)), kind, sigma)
         torch.index_select(matrix.flatten(), 0, half, out=vector)
         vector *= 2**0.5
         vector[diagonal] = matrix.diagonal()
@@ -117,15 +120,13 @@ def square_matrix(kernels: Kernels, layer: int) -> Tensor:
     return vector[_half_places(kernels.n, vector.device).long()]
 
 
-def _centred_kernel(products: Tensor, kind: str, sigma: float, window: tuple[float, float]) -> Tensor:
+def _centred_kernel(products: Tensor, kind: str, sigma: float) -> Tensor:
     if kind == "linear":
         return products  # of centred features, hence centred
     if kind == "unbiased":
         return _u_centre(products.fill_diagonal_(0))
     norms = products.diagonal().clone()
     distances = (norms.unsqueeze(1) + norms - 2 * products).clamp_(min=0).fill_diagonal_(0)
-    if kind == "ranks":
-        return _ranks(distances, *window)
     # exp less 1, which centring takes off anyway: near items differ by less than 1 is rounded to.
     kernel = torch.expm1(distances.double() / (-2 * sigma**2))
     means = kernel.mean(dim=1)
@@ -139,6 +140,20 @@ def _u_centre(kernel: Tensor) -> Tensor:
     offset = sums.sum() / ((n - 1) * (n - 2))
     shift = (sums / (n - 2) - offset / 2).to(kernel)
     return kernel.sub_(shift.unsqueeze(1)).sub_(shift).fill_diagonal_(0)
+
+
+def _distances(layer: Tensor) -> Tensor:
+    """Squared distances of all rows of a layer (n, d), in float32, which says what is equal: (n, n).
+
+    Computed in double precision, since ranks tell distances apart that hardly differ; rows that differ by no more than
+    rounding (`SAME_ROW`) have none, so that a window of the nearest pairs does not rank noise.
+    """
+    products = gram(layer.double())
+    norms = products.diagonal().clone()
+    sums = norms.unsqueeze(1) + norms
+    distances = sums - products.mul_(2)
+    distances[distances < SAME_ROW**2 * sums] = 0
+    return distances.float().fill_diagonal_(0)
 
 
 def _ranks(distances: Tensor, low: float, high: float) -> Tensor:

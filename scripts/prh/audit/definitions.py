@@ -90,14 +90,10 @@ def score(metric, k, x, y, ids_x=None, ids_y=None):
         kernels = [np.expm1(-distances(layer) / (2 * sigma**2)) for layer in (x, y)]  # centring takes 1 off
         return cosine(*map(centred, kernels))
     if metric == "rsa":
-        upper = np.triu_indices(len(x), 1)
-        return float(np.corrcoef(*[mid_ranks(distances(layer)[upper]) for layer in (x, y)])[0, 1])
+        return float(np.corrcoef(*[ranked_distances(layer) for layer in (x, y)])[0, 1])
     if metric.startswith("trsa_"):
         low, high = map(float, metric.split("_")[1:])
-        upper = np.triu_indices(len(x), 1)
-        return float(
-            np.corrcoef(*[clipped(mid_ranks(distances(each)[upper]), low, high) for each in (x, y)])[0, 1]
-        )
+        return float(np.corrcoef(*[clipped(ranked_distances(layer), low, high) for layer in (x, y)])[0, 1])
     if metric == "rtd_lite":
         mean, joint = tree_weights(x, y)
         return float(min(1, joint / mean))
@@ -189,6 +185,14 @@ def distances(layer):
     out = np.maximum(norms[:, None] + norms - 2 * layer @ layer.T, 0)
     np.fill_diagonal(out, 0)
     return out
+
+
+def ranked_distances(layer):
+    """Ranks of the distances of all pairs of rows. What float32 does not tell apart is equal: rows, and distances."""
+    i, j = np.triu_indices(len(layer), 1)
+    norms, apart = (layer**2).sum(axis=1), distances(layer)[i, j]
+    apart[apart < (4 * np.finfo(np.float32).eps) ** 2 * (norms[i] + norms[j])] = 0
+    return mid_ranks(apart.astype(np.float32))
 
 
 def mid_ranks(values):
