@@ -25,6 +25,7 @@ from helpers.document import OF_THE_PAPER, listed, run_examples
 from helpers.forgery import csv, edited, forge, manifest
 from helpers.project import ROOT
 from prh.audit import audit
+from prh.features.adapters import PIXELS
 from prh.features.layers import read_features, write_features
 from prh.provenance import record, record_path, write_json, write_manifest
 from prh.sources import hub_models, hub_pairs
@@ -475,7 +476,7 @@ def test_class_tokens_of_timm_are_made_again(tmp_path):
     name = "vit_tiny_patch16_224.augreg_in21k"
     row = row_of(
         name, f"timm/{name}", modality="vision", type="timm_vit", layers=standins.BLOCKS, dtype="float32"
-    )
+    ) | dict.fromkeys(PIXELS)  # the columns that say nothing
     made = f"results/features/wit/{name}.safetensors"
     standins.vision_model(tmp_path / "hub", row["repo"])
     (tmp_path / "run").mkdir()
