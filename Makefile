@@ -15,7 +15,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-default-run test-slow-rest test-all check benchmark pins clean
+.PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-default-run test-places test-slow-rest test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
@@ -86,16 +86,20 @@ check: .venv/test
 	$(BIN)/codespell
 
 test: check
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --durations=20
 
-# In two parts, so that `make --jobs` has them side by side.
-test-slow: test-default-run test-slow-rest
+# In parts, so that `make --jobs` has them side by side.
+test-slow: test-default-run test-places test-slow-rest
 
 test-default-run: .venv/test
 	$(BIN)/python -m pytest -m slow tests/workflow/test_mini.py
 
+# Where the rules run: conda's environments, SLURM.
+test-places: .venv/test
+	$(BIN)/python -m pytest -m slow --durations=5 tests/conda tests/slurm
+
 test-slow-rest: .venv/test
-	$(BIN)/python -m pytest -m slow --ignore=tests/workflow/test_mini.py
+	$(BIN)/python -m pytest -m slow --durations=20 --ignore=tests/workflow/test_mini.py --ignore=tests/conda --ignore=tests/slurm
 
 test-all: test test-slow
 

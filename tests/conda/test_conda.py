@@ -22,16 +22,17 @@ from safetensors.numpy import load_file
 
 from helpers.project import ROOT, copy_repository, needs_package_index, short_texts
 from helpers.rules import rules
+from helpers.tiny_models import save
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
-# One model of each kind: causal and random, embedding, CNN, ONNX.
-MODELS = ["smollm2-135m-random", "minilm-l6", "mobilenet-v2", "vit-s14-saliency"]
+# One model of each kind: causal and random, embedding, CNN, ONNX, and one by its path.
+MODELS = ["smollm2-135m-random", "minilm-l6", "mobilenet-v2", "vit-s14-saliency", "own"]
 CONFIG = {
     "title": "conda test",
     "datasets": ["openmoji_64"],
     "models": MODELS,
-    "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
+    "tables": {"datasets": "datasets.tsv", "models": "models.tsv", "corpora": "corpora.tsv"},
     "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@10"]},
     "calibration": {"metrics": ["mutual_knn@10", "cka", "cknna@10"], "permutations": 19},
     "caption_density": {"models": ["minilm-l6"], "items": None},
@@ -58,6 +59,7 @@ MAY_IMPORT = {
     "dataset": {"resvg_py"},
     "language": {"torch", "transformers"},
     "vision": {"torch", "onnxruntime"},
+    "transformers": {"torch", "transformers"},
     "alignment": {"torch"},
     "figures": {"matplotlib"},
     "notebook": {"nbconvert"},
@@ -122,6 +124,17 @@ def prepared(folder):
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     (folder / "datasets.tsv").write_text(datasets)
     (folder / "corpora.tsv").write_text(short_texts())
+    heading = (ROOT / "config/models.tsv").read_text().partition("\n")[0].split("\t")
+    own = {
+        "name": "own",
+        "label": "own ViT",
+        "type": "vision",
+        "path": save("vit", folder / "vit"),
+        "licence": "MIT",
+    }
+    with (folder / "models.tsv").open("w") as table:
+        table.write((ROOT / "config/models.tsv").read_text())
+        table.write("\t".join(str(own.get(column, "")) for column in heading) + "\n")
     return folder
 
 
