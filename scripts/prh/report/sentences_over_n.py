@@ -11,7 +11,7 @@ def over_n(run, numbers):
     drawn = [
         "To the right: more items. Left, every item has the same number of neighbours, right as many as are the same share of all. Above, "
         "the score and its null (dashes); below, what is left above chance. Each part of the items is measured by itself, its best pair of "
-        "layers chosen anew, in the null as well."
+        "layers chosen anew, in the null as well. Brackets here: from the lowest to the highest draw, of a single draw its bootstrap interval."
     ]
     found = []
     for (x, y, rule), rows in numbers[numbers.origin == HERE].groupby(
