@@ -10,7 +10,14 @@ from prh.figures.comparison import HERE
 from prh.figures.style import MARKERS, STYLE, fitted, wrapped
 from prh.tables import FIXED, MEAN, SHARE
 
-OTHERS = {"color": "0.35", "marker": "D", "markerfacecolor": "white", "linestyle": "--", "linewidth": 1}
+OTHERS = {
+    "color": "0.35",
+    "marker": "D",
+    "markersize": 5,
+    "markerfacecolor": "white",
+    "linestyle": "--",
+    "linewidth": 1,
+}
 
 
 def alignment_over_n(table, models, k, share, caption):
@@ -20,23 +27,20 @@ def alignment_over_n(table, models, k, share, caption):
     """
     ours, others = table[table.origin == HERE], table[table.origin != HERE]
     pairs = list(dict.fromkeys(zip(ours.model_x, ours.model_y, strict=True)))
-    colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(pairs)))
+    looks = _looks(pairs)
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(2, 2, figsize=(8.6, 5.8), sharex="col", sharey="row")
         for (above, below), rule in zip(axes.T, (FIXED, SHARE), strict=True):
-            for number, (pair, colour) in enumerate(zip(pairs, colours, strict=True)):
+            for pair, look in looks.items():
                 rows = ours[(ours.rule == rule) & (ours.model_x == pair[0]) & (ours.model_y == pair[1])]
-                look = {"color": colour, "marker": MARKERS[number % len(MARKERS)], "markersize": 4.5}
-                if pair == (MEAN, MEAN):
-                    look = {"color": "black", "marker": "o", "markersize": 6, "linewidth": 2.2}
                 above.plot(rows.n, rows.fixed_layers_score, color=look["color"], linestyle=":", linewidth=1)
                 above.plot(rows.n, rows.null_mean, color=look["color"], marker="_", linestyle="none")
                 _with_bars(above, rows, "score", ("low", "high"), **look)
                 _with_bars(below, rows, "calibrated_score", ("calibrated_low", "calibrated_high"), **look)
-            if rule == FIXED:
-                above.plot(others.n, others.null_mean, marker="_", linestyle="none", color=OTHERS["color"])
-                above.plot(others.n, others.score, markersize=5, **OTHERS)
-                below.plot(others.n, others.calibrated_score, markersize=5, **OTHERS)
+            for _, rows in others[others.rule == rule].groupby("origin", sort=False):
+                above.plot(rows.n, rows.null_mean, marker="_", linestyle="none", color=OTHERS["color"])
+                above.plot(rows.n, rows.score, **OTHERS)
+                below.plot(rows.n, rows.calibrated_score, **OTHERS)
             above.set_title(f"k = {k}" if rule == FIXED else f"k = n / {1 / share:g}")
             below.set(xlabel="items n", xscale="log")
             sizes = sorted({*table[table.rule == rule].n})
@@ -44,9 +48,27 @@ def alignment_over_n(table, models, k, share, caption):
             below.xaxis.set_minor_locator(NullLocator())
         axes[0, 0].set(ylabel="mutual k-NN", ylim=(0, None))
         axes[1, 0].set(ylabel="calibrated score", ylim=(0, None))
-        _legend(figure, pairs, axes[0, 0], colours, models, others)
+        _legend(figure, looks, models, others)
         figure.supxlabel(caption, fontsize=7.5, color="0.35")
     return fitted(figure)
+
+
+def _looks(pairs):
+    """Colour, marker and line of each pair of models, thin beside their mean, which is black."""
+    single = [pair for pair in pairs if pair != (MEAN, MEAN)]
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(single)))
+    width = 1.5 if len(single) == len(pairs) else 0.8
+    found = {
+        pair: {
+            "color": colour,
+            "marker": MARKERS[number % len(MARKERS)],
+            "markersize": 4.5,
+            "linewidth": width,
+        }
+        for number, (pair, colour) in enumerate(zip(single, colours, strict=True))
+    }
+    mean = {"color": "black", "marker": "o", "markersize": 6, "linewidth": 2.2}
+    return found | ({} if len(single) == len(pairs) else {(MEAN, MEAN): mean})
 
 
 def _with_bars(axis, rows, value, ends, **look):
@@ -58,23 +80,15 @@ def _with_bars(axis, rows, value, ends, **look):
         axis.plot([row.n, row.n], [low, high], color=look["color"], linewidth=width, alpha=0.7)
 
 
-def _legend(figure, pairs, axis, colours, models, others):
+def _legend(figure, looks, models, others):
     """Pairs of models; whose the hollow marks are; what dots, dashes and bars are."""
     handles = []
-    for number, (pair, colour) in enumerate(zip(pairs, colours, strict=True)):
-        label = (
-            "mean of these pairs" if pair == (MEAN, MEAN) else " with ".join(models[m]["label"] for m in pair)
-        )
-        look = {"color": colour, "marker": MARKERS[number % len(MARKERS)], "markersize": 4.5}
-        if pair == (MEAN, MEAN):
-            look = {"color": "black", "marker": "o", "markersize": 6, "linewidth": 2.2}
+    for pair, look in looks.items():
+        names = (models[model]["label"] for model in pair if model != MEAN)
+        label = "mean of these pairs" if pair == (MEAN, MEAN) else " with ".join(names)
         handles.append(Line2D([], [], label=wrapped(label), **look))
-    if len(others):
-        handles.append(
-            Line2D(
-                [], [], label=wrapped(f"published by others: {others.origin.iloc[0]}"), markersize=5, **OTHERS
-            )
-        )
+    for origin in dict.fromkeys(others.origin):
+        handles.append(Line2D([], [], label=wrapped(f"published by others: {origin}"), **OTHERS))
     handles += [
         Line2D([], [], color="0.4", linestyle=":", label="at the layers that are best on all items"),
         Line2D([], [], color="0.4", linestyle="none", marker="_", label="null"),
