@@ -51,7 +51,7 @@ def generate(folder: Path, count: int) -> None:
     metrics = {"metrics": ["mutual_knn@10"]}
     config = {"datasets": ["openmoji_1024"], "models": [row["name"] for row in made], "alignment": metrics}
     config |= {"calibration": metrics, "figures": {"layer_pairs": []}, "tables": {}}
-    config |= dict.fromkeys(("caption_density", "colour_geometry", "transfer"))
+    config |= dict.fromkeys(("caption_density", "colour_geometry", "transfer", "alignment_over_n"))
     config["performance"] = {"likelihoods": None}
     for table in ("models", "packages"):
         config["tables"][table] = str(folder / f"{table}.tsv")

@@ -104,7 +104,7 @@ NEEDS = (
 )
 # Columns for rows of the hub, or of a model by a path: left out of other rows, whose results are then what they were without them.
 FOR_THE_HUB = (
-    *("repo", "mirror", "caption_index", "files"),
+    *("repo", "mirror", "caption_index", "files", "take"),
     *("dtype", "quantisation", "tokens", "tokenizer"),
 )
 

@@ -122,6 +122,9 @@ DOWNLOADS = {
 WORK = {
     "fetch_dataset": lambda wildcards: 0.006 * items(wildcards.dataset),
     "describe_layers": lambda _wildcards: 0.4 * len(OF_LAYERS),
+    "measure_over_n": lambda _wildcards: (
+        1e-8 * OVER_N["permutations"] * len(OVER_PAIRS) * items(*WITH_PARTS) ** 2
+    ),
     "measure_windows": lambda _wildcards: 4 * len(LAYER_PAIRS) * len(DATASETS),
     **{f"fetch_{maker}_model": make_ready for maker in [*MAKERS, "local"]},
     **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},

@@ -31,7 +31,7 @@ for environment in dict.fromkeys(facts.environment for facts in ADAPTERS.values(
             **LOADING_A_MODEL,
             row=row("models"),
             settings=lambda wildcards: SETUP.settings(wildcards.model),
-            last_only=lambda wildcards: wildcards.dataset not in DATASETS + WITH_LEVELS,  # which is all that figure 2 takes
+            last_only=lambda wildcards: wildcards.dataset not in DATASETS + WITH_LEVELS + WITH_PARTS,  # which is all that figure 2 takes
             code=code_of("extract_features", "models", module_of),
         message:
             "Features of {wildcards.dataset} under {wildcards.model}"

@@ -38,13 +38,7 @@ FIGURES = {
         COMMON | {"k": AT_EQUAL_K and AT_EQUAL_K[0]},
         drawn=BOTH and bool(AT_EQUAL_K),
     ),
-    "modality_gap": Figure(
-        PAIRS,
-        "Two towers of one space (Liang et al. 2022)",
-        {"gap": "results/tables/modality_gap.csv"},
-        OF_TOWERS,
-        drawn=DATASETS[:1] if WITH_GAP else [],
-    ),
+    "modality_gap": OF_TOWERS,
     "alignment_by_metric": Figure(
         WHICH_METRIC, "The main figure by every metric (figures 13, 14)", *OVER_PERFORMANCE
     ),
@@ -77,6 +71,7 @@ FIGURES = {
         ALIGNMENT | CORRELATION,
         drawn=bool(CALIBRATED),
     ),
+    "alignment_over_n": OF_PARTS,
     "published_alignment": Figure(
         BESIDE_THE_PAPER,
         "The paper's claim in numbers that others published (figures 3, 4)",

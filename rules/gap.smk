@@ -2,10 +2,16 @@
 
 GAP = CONFIG["modality_gap"] or {}
 WITH_GAP = [GAP.get("data") or DATASETS[0]] if GAP else []
-OF_TOWERS = {  # what its figure is told
-    "models": labels_of(GAP.get("models", [])),
-    "caption": verbatim(caption_of(*WITH_GAP).rpartition(" · ")[0]),
-}
+OF_TOWERS = Figure(
+    PAIRS,
+    "Two towers of one space (Liang et al. 2022)",
+    {"gap": "results/tables/modality_gap.csv"},
+    {
+        "models": labels_of(GAP.get("models", [])),
+        "caption": verbatim(caption_of(*WITH_GAP).rpartition(" · ")[0]),
+    },
+    drawn=DATASETS[:1] if WITH_GAP else [],
+)
 
 
 rule measure_gap:

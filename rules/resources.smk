@@ -65,6 +65,16 @@ def memory_of_tile(wildcards, attempt):
     return megabytes(bytes_of_features(wildcards.dataset, models) + 4 * n * n * layers, attempt)
 
 
+def memory_over_n(_wildcards, attempt):
+    """MB for alignment on parts: one model's features three times, all models' neighbour tables, and one pair's graphs."""
+    sizes, n = [SETUP.size(name) for name in OVER_MODELS], items(*WITH_PARTS)
+    rows = n + sum(size * OVER_N["draws"] for size in OVER_N["sizes"])
+    k, most = max(OVER_N["k"], OVER_N["share"] * n), max(size.layers for size in sizes)
+    largest = max(bytes_of_features(*WITH_PARTS, [name]) for name in OVER_MODELS)
+    tables = 4 * k * rows * sum(size.layers for size in sizes)
+    return megabytes(3 * largest + tables + 2 * n * k * most * most, attempt)
+
+
 def bytes_of_features(dataset, models):
     """Size of the features of these models, in float32."""
     return 4 * items(dataset) * sum(size.layers * size.width for size in map(SETUP.size, models))

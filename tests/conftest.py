@@ -80,6 +80,14 @@ def small(tmp_path_factory):
             "fewest": 4,
             "bins": 2,
         },
+        "alignment_over_n": {
+            "data": "openmoji_64",
+            "pairs": [["minilm-l6", "mobilenet-v2"]],
+            "sizes": [20, 40],
+            "k": 10,
+            "share": 0.25,
+            "permutations": 19,
+        },
         "intervals": {"resamples": 50},
         "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
     }

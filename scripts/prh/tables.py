@@ -63,6 +63,22 @@ GAP = [
     *("image_to_text", "image_to_text_low", "image_to_text_high"),
     *("text_to_image", "text_to_image_low", "text_to_image_high", "mutual_knn"),
 ]
+# Alignment as items are added; the rules in its column of that name.
+FIXED, SHARE = "k fixed", "k a share of n"
+OVER_N = [
+    *("dataset", "model_x", "model_y", "rule", "n", "draw", "k", "layer_x", "layer_y"),
+    *(
+        "score",
+        "ci_low",
+        "ci_high",
+        "chance",
+        "null_mean",
+        "tau",
+        "p_value",
+        "calibrated_score",
+        "fixed_layers_score",
+    ),
+]
 COLOUR_PLACES = ["space", "of", "colour", "true_l", "true_a", "true_b", "l", "a", "b"]
 MEAN = "mean"  # in the column of vision models: over the trained ones
 # The columns of the final tables, by name; and of the tiles that they are made from.
@@ -82,6 +98,7 @@ COLUMNS = {
     "caption_density": DENSITY,
     "colours": COLOUR,
     "modality_gap": GAP,
+    "alignment_over_n": OVER_N,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 DISTANCE = "distance"  # only in the tiles of rtd_lite: the distance that the score is made of
@@ -98,7 +115,10 @@ def read_table(path):
 
     Raises `InputError` if it is damaged, cut off, or not the table of its name.
     """
-    table = _read(_read_csv, path, COLUMNS.get(Path(path).stem, []))
+    of_figure = (
+        "figures" in Path(path).parts[-3:-1]
+    )  # which may have the name of a table, and numbers of its own
+    table = _read(_read_csv, path, [] if of_figure else COLUMNS.get(Path(path).stem, []))
     return table.astype({"k": "Int64"}) if "k" in table else table
 
 

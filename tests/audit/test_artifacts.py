@@ -24,6 +24,7 @@ def test_columns_of_the_tables():
     for name in (
         "layers",
         "distance_windows",
+        "alignment_over_n",
         "likelihood_distances",
         "modality_gap",
         "transfer",

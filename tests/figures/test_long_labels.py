@@ -13,16 +13,18 @@ from matplotlib.text import Text
 
 from prh.figures import style
 from prh.figures.colour import colour_geometry
+from prh.figures.comparison import HERE
 from prh.figures.density import alignment_by_caption_density
 from prh.figures.gap import modality_gap
 from prh.figures.layers import distance_windows, layers_described, neighbours_vs_distances
 from prh.figures.metrics import alignment_by_metric, cknna_by_k, cknna_sweep
+from prh.figures.over_n import alignment_over_n
 from prh.figures.pairs import alignment_matrix, layer_alignment
 from prh.figures.performance import alignment_by_family, alignment_vs_downstream, alignment_vs_performance
 from prh.figures.style import save, undrawable, wrapped
 from prh.figures.vision import vision_map
 from prh.sources.caption_levels import OWN
-from prh.tables import MEAN
+from prh.tables import FIXED, MEAN, SHARE
 
 ODD = (
     "Ba$$in",
@@ -116,6 +118,17 @@ def drawings():
         for s in (0, 0.5)
     ]
     yield modality_gap(pd.DataFrame(gaps), MODELS, CAPTION)
+    rows = [
+        {"origin": whose, "model_x": x, "model_y": y, "rule": rule, "n": n, "k": 10, "draws": 8 - n // 200}
+        for whose, x, y in ((HERE, "small", "cnn"), (HERE, "middle", "vit"), (ODD[2], MEAN, MEAN))
+        for rule in (FIXED, SHARE)
+        for n in (128, 1024, 1314)
+    ]
+    ends = dict.fromkeys(("low", "calibrated_low", "null_mean"), 0.1) | dict.fromkeys(
+        ("high", "calibrated_high"), 0.3
+    )
+    over = pd.DataFrame(rows).assign(score=0.2, calibrated_score=0.2, fixed_layers_score=0.15, **ends)
+    yield alignment_over_n(over, MODELS, 10, 0.01, CAPTION)
     published = odd(test_published.MODELS)
     yield alignment_by_family(test_published.alignment(), published, CAPTION, MEASURE)
     scores = pd.DataFrame(
@@ -130,7 +143,7 @@ def drawings():
 
 NAMES = (
     "performance", "no_performance", "matrix", "layers", "by_metric", "cknna", "described", "windows", "neighbours",
-    "density", "colours", "map", "gap", "families", "downstream",
+    "density", "colours", "map", "gap", "over_n", "families", "downstream",
 )  # fmt: skip
 
 

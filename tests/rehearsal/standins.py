@@ -319,10 +319,9 @@ def vision_model(root, name, size=112):
     (path / "README.md").write_text("---\nlicense: other\n---\nA stand-in with random weights.\n")
 
 
-def pairs(root, name="minhuh/prh", revision="wit_1024", count=1024):
-    """Image-caption pairs in two Parquet files; each image has three texts, the caption first."""
-    table = []
-    for text, colour, shape, place in captions(count):
+def pictured(count, seed=0):
+    """So many made-up captions, each with its picture: (caption, colour, shape, PNG)."""
+    for text, colour, shape, place in captions(count, seed):
         image = Image.new("RGB", (48, 40), "white")
         x, y = {"left": (4, 14), "right": (28, 14), "top": (16, 2), "bottom": (16, 24)}.get(place, (16, 13))
         box, pen = (x, y, x + 14, y + 14), ImageDraw.Draw(image)
@@ -334,8 +333,15 @@ def pairs(root, name="minhuh/prh", revision="wit_1024", count=1024):
             pen.rectangle(box if shape == "square" else (x, y + 5, x + 14, y + 9), fill=colour)
         stored = io.BytesIO()
         image.save(stored, "PNG")
+        yield text, colour, shape, stored.getvalue()
+
+
+def pairs(root, name="minhuh/prh", revision="wit_1024", count=1024):
+    """Image-caption pairs in two Parquet files; each image has three texts, the caption first."""
+    table = []
+    for text, colour, shape, image in pictured(count):
         texts = [text, f"A page on {shape}s.", f"A section on {colour} things."]
-        table.append({"image": {"bytes": stored.getvalue(), "path": None}, "text": texts})
+        table.append({"image": {"bytes": image, "path": None}, "text": texts})
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     schema = pa.schema([("image", image), ("text", pa.list_(pa.string()))])
     path = folder(root, "datasets", name, revision)
@@ -344,6 +350,26 @@ def pairs(root, name="minhuh/prh", revision="wit_1024", count=1024):
     for shard, part in enumerate((table[:half], table[half:])):
         target = path / "data" / f"train-{shard:05d}-of-00002.parquet"
         parquet.write_table(pa.Table.from_pylist(part, schema=schema), target)
+    (path / "README.md").write_text("---\nlicense: other\n---\nMade-up pairs.\n")
+
+
+def more_pairs(root, name="askoepke/wit_1m_recaptioned", count=60, files=4):
+    """The subset wit_1m in so many files of `count` rows, every tenth without a caption, and wit_1024 beside it."""
+    path = folder(root, "datasets", name)
+    for number in range(files):
+        rows = [
+            {
+                "image": {"bytes": image, "path": None},
+                "original_caption": text if i % 10 else "",
+                "gemini_caption": text,
+            }
+            for i, (text, _, _, image) in enumerate(pictured(count, seed=10 + number))
+        ]
+        (path / "wit_1m").mkdir(exist_ok=True)
+        target = path / "wit_1m" / f"train-{number:05d}-of-{files:05d}.parquet"
+        parquet.write_table(pa.Table.from_pylist(rows), target)
+    (path / "wit_1024").mkdir(exist_ok=True)
+    parquet.write_table(pa.Table.from_pylist(rows), path / "wit_1024/train-00000-of-00001.parquet")
     (path / "README.md").write_text("---\nlicense: other\n---\nMade-up pairs.\n")
 
 
@@ -493,6 +519,7 @@ def everything(root, chosen=None):
             if chosen is None or name in chosen:
                 make(root, name)
     pairs(root)
+    more_pairs(root)
     text(root)
     benchmarks(root)
     cifar(root)

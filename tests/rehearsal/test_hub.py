@@ -15,6 +15,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from helpers.project import ROOT
+from prh.sources import datasets
 
 WEIGHTS = os.urandom(200_000)
 FETCH = """
@@ -216,7 +217,7 @@ def test_splits_of_a_data_set(served, tmp_path):
         "licence": "mine",
         "size": None,
     }
-    row |= dict.fromkeys(("files", "split", "columns", "captions", "caption_index"))
+    row |= dict.fromkeys(("files", "split", "columns", "captions", "caption_index", "take"))
 
     def made(name, **cells):
         return served.fetch(repr((row | cells, str(tmp_path / name))), MAKE).said
@@ -225,3 +226,40 @@ def test_splits_of_a_data_set(served, tmp_path):
     assert made("b", split="test") == "6 pairs"
     assert made("c", files="data/train*") == "14 pairs"
     assert "of the split `val`" in made("d", split="val")
+
+
+def test_the_first_rows_of_many_files(served, tmp_path):
+    """Of a subset in five files only those are fetched that hold the first pairs with a caption; a second data set takes more of them."""
+    image = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(image, "PNG")
+    top = served.hub.root / "datasets/org/many/main"
+    for number in range(5):
+        texts = [f"{number}.{i}" if i % 2 else "" for i in range(6)]
+        rows = [{"image": {"bytes": image.getvalue()}, "original_caption": text} for text in texts]
+        path = top / f"wit_1m/train-{number:05d}-of-00005.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+    (top / "wit_1024").mkdir()
+    (top / "wit_1024/train-00000-of-00001.parquet").write_bytes(b"not of the subset")
+    row = {"name": "mine", "repo": "org/many", "revision": "main", "mirror": "", "licence": "mine"}
+    row |= dict.fromkeys(("split", "captions", "caption_index"))
+    row |= {"files": "wit_1m/*", "columns": "image original_caption", "take": "first"}
+
+    def made(size):
+        served.hub.requests.clear()
+        done = served.fetch(repr((row | {"size": size}, str(tmp_path / str(size)))), MAKE)
+        files = {
+            path.split("/")[-1][:11]
+            for _, path, _ in served.hub.requests
+            if "resolve" in path and "train" in path
+        }
+        return done.said, files
+
+    assert made(5) == ("5 pairs", {"train-00000", "train-00001"})
+    said, files = made(12)
+    assert said == "12 pairs"
+    assert {"train-00002", "train-00003"} <= files
+    assert "train-00004" not in files
+    captions = datasets.read_captions(tmp_path / "12").caption.tolist()
+    assert captions == [f"{file}.{i}" for file in range(4) for i in (1, 3, 5)]
+    assert "the data set has 15 pairs, not 99" in made(99)[0]

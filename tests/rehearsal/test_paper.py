@@ -5,6 +5,7 @@ that this needs (timm, lm-eval) and runs it; `make rehearse MODELS="gemma-2b blo
 models, among which must be those that config/paper.yaml names for single figures.
 """
 
+import json
 import os
 import subprocess
 from types import SimpleNamespace
@@ -40,6 +41,7 @@ SMALL = {
     },
     "intervals": {"resamples": 20},
     "caption_density": {"data": "dci_1024"},
+    "alignment_over_n": {"sizes": [32, 50], "permutations": 19},
     "colour_geometry": {"pairs": 20000, "starts": 2, "resamples": 10, "permutations": 19},
 }
 # Of figure 2, where single models are chosen: the ViTs among these, some of the ResNets, and some of the tasks.
@@ -72,6 +74,7 @@ def tables(folder):
     corpora.to_csv(folder / "corpora.tsv", sep="\t", index=False)
     datasets = pd.read_csv(ROOT / "config/datasets.tsv", sep="\t", dtype=str, keep_default_na=False)
     datasets.loc[datasets.source == "dci", "size"] = "24"
+    datasets.loc[datasets.name == "wit_10240", "size"] = "100"
     datasets.to_csv(folder / "datasets.tsv", sep="\t", index=False)
     config = {**SMALL, "models": [row["name"] for row in ROWS], "transfer": transfer()}
     (folder / "rehearsal.yaml").write_text(yaml.safe_dump(config))
@@ -163,8 +166,9 @@ def test_figures(finished):
         "vision_map",
         "colour_geometry",
         "alignment_by_caption_density",
+        "alignment_over_n",
     }
-    assert len(names) == 20
+    assert len(names) == 21
     compared = pd.read_csv(finished.folder / "figures/reproduced_vs_published.csv")
     config = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     asked = compared.metric.isna() | compared.metric.isin(config["alignment"]["metrics"])
@@ -173,6 +177,20 @@ def test_figures(finished):
     missing = compared[asked & compared.ours.isna()]
     assert CHOSEN or missing.empty, missing.to_string()
     assert compared.ours.notna().any()
+
+
+def test_alignment_over_n_takes_the_first_rows_of_many(finished):
+    """Of four files with 54 captions each the first two, for 100 pairs; beside the numbers published of these models."""
+    manifest = json.loads((finished.folder / "results/data/wit_10240/manifest.json").read_text())
+    assert (manifest["pairs"], manifest["repo"]) == (100, "askoepke/wit_1m_recaptioned")
+    assert manifest["passed_over"] == 12
+    fetched = {path for _, path, _ in finished.hub.requests if "resolve" in path and "wit_1m/" in path}
+    assert {path.rsplit("/", 1)[1][:11] for path in fetched} == {"train-00000", "train-00001"}
+    table = pd.read_csv(finished.folder / "results/tables/alignment_over_n.csv")
+    assert sorted(table.n.unique()) == [32, 50, 100]
+    drawn = pd.read_csv(finished.folder / "figures/alignment_over_n.csv")
+    assert set(drawn.origin) == {"this run", "geometry-aware-prh, exp-006: 15 pairs on WIT"}
+    assert CHOSEN or len(table.drop_duplicates(["model_x", "model_y"])) == 15
 
 
 def test_the_audit_passes(finished, monkeypatch):
@@ -193,6 +211,7 @@ def test_the_audit_passes(finished, monkeypatch):
         "index_neighbors",
         "measure_alignment",
         "measure_gap",
+        "measure_over_n",
         "measure_windows",
         "score_captions",
         "score_language_model",

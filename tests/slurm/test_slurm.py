@@ -55,7 +55,7 @@ def write_config(folder, dataset, models):
     config["alignment"] = {"metrics": ["mutual_knn@10"]}
     config["calibration"] = {"metrics": ["mutual_knn@10"], "permutations": 19}
     config["figures"] = {"layer_pairs": []}
-    config |= {"caption_density": None, "colour_geometry": None, "transfer": None}
+    config |= dict.fromkeys(("caption_density", "colour_geometry", "transfer", "alignment_over_n"))
     (folder / "config.yaml").write_text(json.dumps(config))
 
 

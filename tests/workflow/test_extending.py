@@ -35,6 +35,7 @@ def toys(small, tmp_path_factory):
         "caption_density": None,
         "colour_geometry": None,
         "transfer": None,
+        "alignment_over_n": None,
     }
     for text in fences(PAGE, "yaml"):
         if "my_pictures" not in text:  # which are the reader's

@@ -90,7 +90,7 @@ def test_a_run_of_two_files(workplace):
         "intervals": {"resamples": 20},
     }
     config |= {"figures": {"layer_pairs": [["read", "seen"]], "distance_windows": [0, 0.5, 1]}}
-    config |= dict.fromkeys(("transfer", "colour_geometry", "caption_density"))
+    config |= dict.fromkeys(("transfer", "colour_geometry", "caption_density", "alignment_over_n"))
     Path("mine.yaml").write_text(yaml.safe_dump(config))
     done = subprocess.run(
         [*SNAKEMAKE, "--cores", "2", "--configfile", "mine.yaml"], capture_output=True, text=True

@@ -28,7 +28,8 @@ def own(config, tmp_path, monkeypatch):
         config["datasets"] = [*datasets]
         config["tables"]["datasets"] = str(tmp_path / "datasets.tsv")
         config["alignment"] |= alignment
-        return load(config | dict.fromkeys(("transfer", "caption_density", "colour_geometry")))
+        off = ("transfer", "caption_density", "colour_geometry", "alignment_over_n")
+        return load(config | dict.fromkeys(off))
 
     return loaded
 
@@ -138,7 +139,7 @@ def test_a_data_set_whose_folder_is_gone_has_as_many_as_it_had(own, tmp_path):
 def test_single_figures_are_checked_by_the_same_numbers(config, own, tmp_path):
     own(40)
     config["transfer"]["images"] = "mine"
-    config["caption_density"] = config["colour_geometry"] = None
+    config |= dict.fromkeys(("caption_density", "colour_geometry", "alignment_over_n"))
     config["transfer"]["k"] = 39
     with pytest.raises(
         InputError,

@@ -21,7 +21,7 @@ def test_the_whole_workflow_is_planned(tmp_path):
         "fetch_package": 21,
         "extract_caption_levels": 3,
         "embed_colour_words": 2,
-        "extract_vision_features": 6,
+        "extract_vision_features": 8,
         "score_language_model": 3,
         "report": 1,
     }.items():
@@ -74,7 +74,7 @@ def test_records_hold_what_is_there(small):
 def test_figures_and_report(small):
     (drawn,) = variables("drawn")
     of_the_first = drawn("openmoji_1024")
-    assert len(of_the_first) == 17
+    assert len(of_the_first) == 18
     for folder, names in (("figures", of_the_first), ("figures/pictures", drawn("pictures"))):
         for name in names:
             for ending in ("pdf", "png", "csv"):

@@ -13,6 +13,7 @@ from prh.audit import (
     checks_sources,
     checks_tables,
     checks_transfer,
+    over_n,
     samples,
     samples_of_models,
     samples_of_transfer,
@@ -82,6 +83,7 @@ KINDS = {
         samples.likelihoods_table,
     ),
     "gap table": Kind(r"results/tables/modality_gap\.csv", checks_measures.gap_table, samples.gap),
+    "table over n": Kind(r"results/tables/alignment_over_n\.csv", over_n.over_n_table, over_n.sample),
     "windows table": Kind(
         r"results/tables/distance_windows\.csv", checks_measures.windows_table, samples.windows
     ),

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import stats
 
 from prh.alignment.best import across, best_layer_pairs, named
-from prh.audit import checks_transfer
+from prh.audit import checks_transfer, over_n
 from prh.audit.checks_measures import ROUNDING, scores_in_bounds
 from prh.audit.definitions import step_up
 from prh.figures.comparison import compare
@@ -355,6 +355,7 @@ NUMBERS = {
     "comparison": _comparison,
     "claim": _claim,
     "means": _means,
+    "over n": over_n.over_n_figure,
     "convergence": checks_transfer.convergence_figure,
     "map": checks_transfer.map_figure,
 }

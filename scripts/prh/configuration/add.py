@@ -20,7 +20,12 @@ from prh.sources.model_files import FEATURES, ModelFiles, local_files, shapes_of
 TABLES = {"model": "config/models.tsv", "data": "config/datasets.tsv"}
 # What an own model or data set is compared with: small ones out of packages.
 COMPARED = {"language": "minilm-l6", "vision": "mobilenet-v2"}
-OFF = ("transfer", "colour_geometry", "caption_density")  # figures with models, or data, of their own
+OFF = (
+    "transfer",
+    "colour_geometry",
+    "caption_density",
+    "alignment_over_n",
+)  # figures with models, or data, of their own
 VITS = re.compile(r"vit|beit|eva|deit")  # of timm's names
 USUAL_WINDOW = 512
 

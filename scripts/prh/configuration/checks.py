@@ -1,6 +1,7 @@
 """What keys and tables must be to each other, which no schema can say."""
 
 import csv
+import itertools
 import re
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def check(configuration, find, source):
     _check_colours(configuration, find, source)
     _check_transfer(configuration, source)
     _check_gap(configuration, source)
+    _check_over_n(configuration, source)
     _check_paths(configuration, find)  # after all that names models
     _check_widths(configuration)
     _check_licences(configuration, source)
@@ -47,6 +49,10 @@ def _check_kinds(configuration):
             )
         if row.captions and row.source not in WITH_CAPTIONS:
             raise InputError(f"{where}: is for the sources {', '.join(WITH_CAPTIONS)} only; leave it empty")
+        if row.take and (row.source != "hub" or row.size is None):
+            raise InputError(
+                f"{tables['datasets']}, row `{row.name}`: key `take`: is for the source hub, with a `size`; leave it empty"
+            )
     for row in configuration.models.values():
         where = f"{tables['models']}, row `{row.name}`: key"
         adapter = ADAPTERS.get(row.type)
@@ -317,6 +323,25 @@ def _check_gap(configuration, source):
         raise InputError(f"{where}.shifts`: {gap['shifts']}: they must rise, and 0 must be among them")
 
 
+def _check_over_n(configuration, source):
+    """Alignment over n is of two models each, at rising numbers of items."""
+    over = configuration.config["alignment_over_n"]
+    if over is None:
+        return
+    where = f"{source}: key `alignment_over_n"
+    _check_models(configuration, [*itertools.chain(*over["pairs"])], where, "pairs")
+    for x, y in over["pairs"]:
+        if x == y:
+            raise InputError(f"{where}.pairs`: `{x}` with itself; name two models")
+        if "both" in (configuration.models[x].modality, configuration.models[y].modality):
+            raise InputError(
+                f"{where}.pairs`: {x}, {y}: one has two towers in one space; name models of one tower"
+            )
+    _check_data(configuration, configuration.data_over_n(), f"{where}.data`")
+    if over["sizes"] != sorted({*over["sizes"]}):
+        raise InputError(f"{where}.sizes`: {over['sizes']}: each must be larger than the one before")
+
+
 def _check_licences(configuration, source):
     """Whatever is asked for comes out of packages that there are, and under licences that were accepted."""
     config = configuration.config
@@ -335,8 +360,8 @@ def _check_licences(configuration, source):
 
 
 def _check_published(configuration, find, source):
-    for section in ("performance", "figures"):
-        path = configuration.config[section]["published"]
+    for section in ("performance", "figures", "alignment_over_n"):
+        path = (configuration.config[section] or {}).get("published")
         if path is not None and not Path(find(path)).is_file():
             raise InputError(
                 f"{source}: key `{section}.published`: {path}: no such file; correct it, or null"

@@ -73,8 +73,19 @@ class Configuration:
                 density.get("data"),
                 colours.get("data"),
                 gap.get("data"),
+                *self.data_over_n(),
             ]
         return [name for name in dict.fromkeys(names) if name]
+
+    def pairs_over_n(self):
+        """The pairs of models of the figure over n: those of which the run has both; none if it is off."""
+        over = self.config["alignment_over_n"]
+        return [pair for pair in over["pairs"] if {*pair} <= {*self.config["models"]}] if over else []
+
+    def data_over_n(self):
+        """The data set of that figure, in a list; none if there is no pair."""
+        over = self.config["alignment_over_n"]
+        return [over["data"] or self.config["datasets"][0]] if self.pairs_over_n() else []
 
     def across(self):
         """Whether the run has pairs of a language with a vision model."""

@@ -1,5 +1,6 @@
 """How many items data sets have, as far as that is known before any job, and what does not fit so few."""
 
+import itertools
 from pathlib import Path
 
 from prh.alignment.catalogue import METRICS, metric_name, parse_metric
@@ -104,6 +105,7 @@ def check_sizes(configuration, sizes, source):
         raise InputError(
             f"{source}: key `modality_gap.k`: {gap['k']} neighbours need at least {gap['k'] + 2} pairs, here are {size}"
         )
+    _check_over_n(configuration, sizes, source)
     text = configuration.corpora[config["performance"]["corpus"]]
     if likelihoods and text.bytes and likelihoods["inputs"] > text.bytes:
         raise InputError(
@@ -112,12 +114,30 @@ def check_sizes(configuration, sizes, source):
         )
 
 
+def _check_over_n(configuration, sizes, source):
+    """Numbers of items below that of the data set, and enough of them for the neighbours asked for."""
+    over = configuration.config["alignment_over_n"]
+    for name in configuration.data_over_n():
+        where, least = f"{source}: key `alignment_over_n", min(over["sizes"], default=sizes[name])
+        if sizes[name] and over["sizes"] and over["sizes"][-1] >= sizes[name]:
+            raise InputError(
+                f"{where}.sizes`: {over['sizes'][-1]}, but data set `{name}` has {sizes[name]} items, which are taken as the last size "
+                "anyway; leave it out"
+            )
+        for key, k in (("k", over["k"]), ("share", round(over["share"] * least))) if least else ():
+            if k > least - 2:
+                raise InputError(
+                    f"{where}.{key}`: {over[key]}: {k} neighbours need at least {k + 2} items, the fewest are {least}; lower it"
+                )
+
+
 def _check_features(configuration, sizes):
     """Files of features have a row for each item of each data set that they are taken for, where their heads tell."""
     config = configuration.config
     uses = [(config["models"], config["datasets"])]
     if config["transfer"]:
         uses.append((configuration.panel, [config["transfer"]["images"], *config["transfer"]["tasks"]]))
+    uses.append((sorted({*itertools.chain(*configuration.pairs_over_n())}), configuration.data_over_n()))
     for names, data in uses:
         for row in (configuration.models[name] for name in names):
             shapes = shapes_of_features(files_of(row.path)) if row.type == "features" else None

@@ -2,18 +2,38 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from prh.alignment.catalogue import metric_name, parse_metric
 from prh.performance.correlation import correlate
 from prh.performance.downstream import CAPTIONS, OF_CAPTIONS
 from prh.performance.published import MEANS, ON_OPENWEBTEXT, WITH_UNNAMED
+from prh.tables import FIXED, MEAN
 
 # The vision model and metric of which most is published.
 VISION, METRIC = "vit_giant_patch14_dinov2.lvd142m", "mutual_knn@10"
 LANGUAGE = "1 - bits per byte (captions)"
 ALIGNMENT, WITH_ANY = "alignment with DINOv2 giant", "alignment, vision model not stated"
 FIGURE_3, PROJECT_PAGE = "figure 3", "project page"
+# Of the figure over n: whose numbers; its columns; pairs of models above which their mean is drawn as well.
+HERE, MANY = "this run", 6
+OVER_N = [
+    *(
+        "origin",
+        "model_x",
+        "model_y",
+        "rule",
+        "n",
+        "k",
+        "draws",
+        "score",
+        "low",
+        "high",
+        "fixed_layers_score",
+    ),
+    *("null_mean", "calibrated_score", "calibrated_low", "calibrated_high"),
+]
 BOTH = "; "  # between the source of x and that of y
 
 
@@ -111,3 +131,47 @@ def _members(name, sets):
     if name.startswith("set:"):
         return [model for model, words in sets.items() if name.removeprefix("set:") in words]
     return [name]
+
+
+def numbers_over_n(table, published=None):
+    """What the figure shows: rows of `_over_draws`, for many pairs also of their mean (MEAN), and published means; column origin says whose.
+
+    table: rows of the table of that name; published: as `prh.performance.published.read_over_n` gives it, or None.
+    """
+    rows = _over_draws(table)
+    if len(table.drop_duplicates(["model_x", "model_y"])) > MANY:
+        mean = table.groupby(["rule", "n", "draw"], sort=False).mean(numeric_only=True).reset_index()
+        mean[["ci_low", "ci_high"]] = np.nan  # pairs share models and items: theirs give none of the mean
+        rows += _over_draws(mean.assign(model_x=MEAN, model_y=MEAN))
+    parts = [pd.DataFrame(rows).assign(origin=HERE)]
+    if published is not None:
+        wide = published.pivot(
+            index=["n", "k", "draws", "source"], columns="quantity", values="value"
+        ).reset_index()
+        wide = wide.rename(columns=dict(zip(MEANS, ("score", "null_mean", "calibrated_score"), strict=True)))
+        wide = wide.rename(columns={"source": "origin"}).assign(model_x=MEAN, model_y=MEAN, rule=FIXED)
+        parts.append(wide)
+    return pd.concat(parts).reindex(columns=OVER_N).astype({"k": "Int64"}).reset_index(drop=True)
+
+
+def _over_draws(table):
+    """The table's rows as one for each pair, rule and n: means over draws, and how far the score and its calibrated form reach.
+
+    low, high: the lowest and the highest of the draws; of a single draw its bootstrap interval, the threshold held fixed for the
+    calibrated score.
+    """
+    rows = []
+    for (x, y, rule, n), group in table.groupby(["model_x", "model_y", "rule", "n"], sort=False):
+        row = {"model_x": x, "model_y": y, "rule": rule, "n": n, "k": group.k.iloc[0], "draws": len(group)}
+        row |= {
+            name: group[name].mean()
+            for name in ("score", "fixed_layers_score", "null_mean", "calibrated_score")
+        }
+        scores, calibrated = group.score, group.calibrated_score
+        if len(group) == 1:
+            scores, tau = group[["ci_low", "ci_high"]].iloc[0], group.tau.iloc[0]
+            calibrated = ((scores - tau) / (1 - tau)).clip(lower=0)
+        row |= {"low": scores.min(), "high": scores.max()}
+        row |= {"calibrated_low": calibrated.min(), "calibrated_high": calibrated.max()}
+        rows.append(row)
+    return rows

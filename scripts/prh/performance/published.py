@@ -7,8 +7,9 @@ from prh.alignment.catalogue import check_metric, parse_metric
 from prh.errors import InputError, check_readable
 from prh.performance.downstream import OF_CAPTIONS
 
-# What the tables of config/published/ must have: benchmark scores, and numbers to compare with. The first two tell a row.
+# What the tables of config/published/ must have: benchmark scores, means over n, numbers to compare with. The first two tell a row.
 BENCHMARKS = ["model", "measure", "shots", "value", "source"]
+OVER_N = ["quantity", "n", "metric", "draws", "value", "source"]
 NUMBERS = ["quantity", "model_x", "model_y", "metric", "value", "source"]
 # Means over the pairs of two sets of models.
 MEANS = ("mean score", "mean null", "mean calibrated score")
@@ -61,6 +62,27 @@ def read_benchmarks(path):
         "second value of this model and measure; keep one": table.duplicated(BENCHMARKS[:2]),
     }
     return _checked(path, table, BENCHMARKS, wrong).assign(shots=shots.astype("Int64"))
+
+
+def read_over_n(path):
+    """A table of published means at several numbers of items: quantity, n, metric, draws, value, source; with k as a column.
+
+    Raises `InputError`, which names file and row, for a number without source, another metric than mutual k-NN, an n or a number of
+    draws that is no whole number, and a second value of the same.
+    """
+    table = _read(path, OVER_N)
+    counts = {name: pd.to_numeric(table[name], errors="coerce") for name in ("n", "draws")}
+    wrong = {
+        f"unknown quantity; known: {', '.join(MEANS)}": ~table.quantity.isin(MEANS),
+        "its metric is no mutual_knn@K": ~table.metric.fillna("").str.fullmatch(r"mutual_knn@[1-9]\d*"),
+        "n and draws must be whole numbers, at least 1": sum(
+            (c % 1 != 0) | ~(c >= 1) for c in counts.values()
+        )
+        > 0,
+        "second value of the same; keep one": table.duplicated(["quantity", "n", "metric", "source"]),
+    }
+    table = _checked(path, table, OVER_N, wrong).assign(**{name: c.astype(int) for name, c in counts.items()})
+    return table.assign(k=[parse_metric(name)[1] for name in table.metric])
 
 
 def _read(path, columns):

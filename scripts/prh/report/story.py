@@ -10,6 +10,7 @@ from prh.report import (
     sentences_beside,
     sentences_gap,
     sentences_layers,
+    sentences_over_n,
     sentences_published,
     sentences_vision,
 )
@@ -30,6 +31,7 @@ TOLD = {
     "layers_described": sentences_layers.described,
     "alignment_by_distance_window": sentences_layers.windows,
     "modality_gap": sentences_gap.gap,
+    "alignment_over_n": sentences_over_n.over_n,
     "neighbours_vs_distances": sentences_layers.neighbours,
     "published_alignment": sentences_published.published,
     "published_by_metric": sentences_published.by_metric,

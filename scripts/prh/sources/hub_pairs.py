@@ -1,6 +1,7 @@
 """Pairs of a data set on the hub, in Parquet files."""
 
 import fnmatch
+import math
 import os
 import re
 from collections import Counter
@@ -22,19 +23,57 @@ SPLITS = {"train", "training", "validation", "valid", "val", "dev", "development
 
 def make(row, wheels, seed, folder):
     """Take image-caption pairs from the row's repository, or from its mirror; see `make_from_parquet`."""
+    columns, taken = (row.columns or "image text").split(), {"captions": row.captions, "seed": seed}
+    snapshot, files = _fetch_first(row, columns[1]) if row.take else _fetch(row)
+    facts = {"repo": snapshot.repo, "commit": snapshot.commit, "checksums_verified": snapshot.verified}
+    facts["first"] = bool(row.take)
+    make_from_parquet(files, row.caption_index, row.size, folder, row.licence, columns, **taken, **facts)
+
+
+def _fetch(row, most=None, at=None):
+    """(snapshot, files) of the row's repository, or of its mirror: all files that it chooses, or the first so many.
+
+    at: a snapshot whose repository and commit are taken in place of the row's.
+    """
     what, pattern = f"data set table, row `{row.name}`", row.files or "*"
+    where = (at.repo, at.commit, None) if at else (row.repo, row.revision, row.mirror)
 
     def chosen(paths):
-        return choose_files(paths, pattern, row.split)
+        return choose_files(paths, pattern, row.split)[:most]
 
-    snapshot = fetch_or_mirror(row.repo, row.revision, row.mirror, choose=chosen, kind="dataset", what=what)
-    facts = {"repo": snapshot.repo, "commit": snapshot.commit, "checksums_verified": snapshot.verified}
+    snapshot = fetch_or_mirror(*where, choose=chosen, kind="dataset", what=what)
     there = {
         path.relative_to(snapshot.folder).as_posix(): path for path in snapshot.folder.rglob("*.parquet")
     }
-    files = [there[name] for name in chosen(there)]
-    columns, taken = (row.columns or "image text").split(), {"captions": row.captions, "seed": seed}
-    make_from_parquet(files, row.caption_index, row.size, folder, row.licence, columns, **taken, **facts)
+    return snapshot, [there[name] for name in chosen(there)]
+
+
+def _fetch_first(row, caption):
+    """The same, of no more files than the first `size` pairs with a caption are in, one commit for all."""
+    most, snapshot = 1, None
+    while True:
+        snapshot, files = _fetch(row, most, snapshot)
+        held = sum(_captioned(path, caption) for path in files)
+        if held >= row.size or len(files) < most:
+            return snapshot, files
+        most += math.ceil((row.size - held) * len(files) / max(held, 1))  # as if further ones held as many
+
+
+def _captioned(path, caption):
+    """How many pairs of a Parquet file have a caption."""
+    if caption not in ParquetFile(path).schema_arrow.names:
+        return 0  # which is said when pairs are taken
+    batches = ParquetFile(path).iter_batches(columns=[caption])
+    return sum(any(_given(cell)) for batch in batches for cell in batch.column(0).to_pylist())
+
+
+def _given(cell):
+    """The texts of a cell, or class numbers, that are not blank."""
+    return [
+        text
+        for text in (cell if isinstance(cell, list) else [cell])
+        if text is not None and str(text).strip()
+    ]
 
 
 def choose_files(paths, pattern, split=None):
@@ -94,13 +133,23 @@ def _listed(names):
 
 
 def make_from_parquet(
-    files, caption_index, size, folder, licence, columns=("image", "text"), captions=None, seed=0, **facts
+    files,
+    caption_index,
+    size,
+    folder,
+    licence,
+    columns=("image", "text"),
+    captions=None,
+    seed=0,
+    first=False,
+    **facts,
 ):
     """Take image-caption pairs from Parquet files.
 
     columns: of the image (its bytes), and of the text: a list of texts, one text, or the number of a class.
     caption_index: which of a list is the caption; None: what `captions` says, see `prh.sources.captions.choose`.
-    size: so many pairs there must be; None takes what there is.
+    size: so many pairs there must be; None takes what there is. first: the first so many that have a caption are taken, and the
+    manifest counts those passed over.
 
     Raises
     ------
@@ -109,24 +158,18 @@ def make_from_parquet(
     """
     image, caption = columns
     (Path(folder) / "images").mkdir(parents=True)
-    rows, texts_of, done = [], [], Counter()
-    for path in files:
-        known = ParquetFile(path).schema_arrow.names
-        missing = {image, caption} - set(known)
-        if missing:
-            raise InputError(
-                f"{path.name}: column `{min(missing)}` is missing; it has {', '.join(known)}: name two of them in the "
-                "column `columns` of the data set table"
-            )
-        for batch in ParquetFile(path).iter_batches(64, columns=[image, caption]):
-            for pair in batch.to_pylist():
-                number = len(rows)
-                texts_of.append(_texts(pair[caption], caption_index, f"{path.name}: pair {number}"))
-                called = f"{path.name}, image {number}"
-                name = store_image(
-                    (pair[image] or {"bytes": None})["bytes"], folder, f"{number:05d}", done, called
-                )
-                rows.append((f"{number:05d}", name, path.name))
+    rows, texts_of, done, passed_over = [], [], Counter(), 0
+    for path, pair in _pairs(files, image, caption):
+        number = len(rows)
+        if first and number == size:
+            break
+        if first and not _given(pair[caption]):
+            passed_over += 1
+            continue
+        texts_of.append(_texts(pair[caption], caption_index, f"{path.name}: pair {number}"))
+        called = f"{path.name}, image {number}"
+        name = store_image((pair[image] or {"bytes": None})["bytes"], folder, f"{number:05d}", done, called)
+        rows.append((f"{number:05d}", name, path.name))
     if size is not None and len(rows) != size:
         raise InputError(f"the data set has {len(rows)} pairs, not {size}; correct `revision` or `size`")
     where = ", ".join(path.name for path in files[:MOST])
@@ -136,7 +179,23 @@ def make_from_parquet(
     rows = [(name, path, text, source) for (name, path, source), text in zip(rows, one, strict=True)]
     note = f"Images and captions: {licence}.\n"
     taken["images"] = counted(done)
+    if first:
+        taken["passed_over"] = passed_over
     write_dataset(folder, rows, note, everything, licence=licence, kind="hub", **taken, **facts)
+
+
+def _pairs(files, image, caption):
+    """(file, pair) of all pairs in order; a pair is a mapping of these two columns. Raises `InputError` where one is missing."""
+    for path in files:
+        known = ParquetFile(path).schema_arrow.names
+        missing = {image, caption} - set(known)
+        if missing:
+            raise InputError(
+                f"{path.name}: column `{min(missing)}` is missing; it has {', '.join(known)}: name two of them in the "
+                "column `columns` of the data set table"
+            )
+        for batch in ParquetFile(path).iter_batches(64, columns=[image, caption]):
+            yield from ((path, pair) for pair in batch.to_pylist())
 
 
 def _texts(cell, index, where):
