@@ -13,6 +13,7 @@ from prh.alignment.catalogue import METRICS, parse_metric
 from prh.errors import InputError, check_folders
 from prh.features import panel
 from prh.features.adapters import ADAPTERS, maker_of, module_of
+from prh.kept import keep
 from prh.progress import Lines
 from prh.provenance import code_digest
 from prh.sources.registry import source_of_corpus, source_of_dataset
