@@ -14,6 +14,7 @@ from prh.share.fetch import KEPT, fetch, origin
 from prh.share.imports import start_from
 
 BASE = Path(__file__).parents[1]
+NONE = "none is stated in the authors' repository"
 
 
 def take(given):
@@ -25,7 +26,7 @@ def take(given):
 
         files, theirs = take_features(found.features, given.folder, name, found.pin, BASE)
         print(*files, sep="\n")
-        print(f"{len(files)} files of features.", "Licence: the authors' repository states none." * theirs)
+        print(f"{len(files)} files of features. Licence: {NONE if theirs else found.licence or 'not stated'}")
         then = "snakemake --cores all --configfile config/official.yaml" if theirs else ""
         print("Now:", then or f"python scripts/add.py model {files[0]} --modality language (or vision) > mine.yaml")
         return

@@ -19,6 +19,7 @@ from prh.audit.findings import Finding, artifact_of
 from prh.errors import NOT_YOURS, InputError, check_readable
 from prh.features.layers import read_features
 from prh.job import progress
+from prh.kept import IMPORTED
 from prh.provenance import (
     MANIFEST,
     RECORDS,
@@ -28,11 +29,12 @@ from prh.provenance import (
     read_record,
     tree_digests,
 )
+from prh.share.imports import read_imported
 from prh.sources.outside import SEEN, Outside, digests
 
 FOLDERS = ("results/", "figures/")
 OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
-PAGES = ("results/README.md", "figures/README.md", "results/report/tour.html")
+PAGES = ("results/README.md", "figures/README.md", "results/report/tour.html", IMPORTED.as_posix())
 MOST = 3  # changed files that are named
 
 
@@ -47,6 +49,7 @@ class Run:
         self.intact = set()  # artifacts whose digest was found to be the recorded one
         self.damaged = {}  # record -> what is wrong with it
         self.made = {}  # artifact -> the record of the job that made it
+        self.imported = self._imported()  # digest of a record, or path of a file of the run's user -> where it came from
         found = sorted((self.folder / RECORDS).rglob("*.json"))
         if not found:
             check_readable(self.folder / RECORDS)
@@ -60,6 +63,20 @@ class Run:
                 self.made |= dict.fromkeys(record["outputs"], record)
             except InputError as error:
                 self.damaged[name] = str(error).removeprefix(f"{path}: ")
+
+    def _imported(self):
+        found = {}
+        try:
+            for source in read_imported(self.folder):
+                said = f"{source['from']} ({source['pin'] or 'which nothing pins'})"
+                found |= dict.fromkeys([*source["records"].values(), *source["artifacts"]], said)
+        except InputError as error:
+            self.damaged[IMPORTED.as_posix()] = str(error).removeprefix(f"{self.folder / IMPORTED}: ")
+        return found
+
+    def origin(self, artifact):
+        """Where an artifact was imported from, and what pins that; None if it was made here."""
+        return self.imported.get(self.made[artifact]["run"].get("sha256"))
 
     def path(self, artifact):
         """Where an artifact lies."""
@@ -133,7 +150,8 @@ def _check_digest(run, finding):
         finding.wrong.append(str(error).removeprefix(f"{path}: "))
         return
     if not path.exists():
-        finding.absent = True
+        finding.absent, finding.elsewhere = True, run.origin(finding.artifact) is not None
+        finding.remarks += ["not imported, only its record was"] * finding.elsewhere
     elif digest(path) != said["sha256"]:
         finding.wrong += _what_differs(path, said)
     else:
@@ -169,7 +187,9 @@ def _check_chain(run, finding, packages):
             wrong.append(f"made from {source}, of which there is no record")
         elif run.sha256(source) != run.made[name]["inputs"][source]:
             wrong.append(f"made from another {source} than is there now")
-    if not wrong and not run.inputs(name):
+    if not wrong and run.origin(name) and not finding.absent:
+        finding.remarks.append(f"imported from {run.origin(name)}")
+    elif not wrong and not run.inputs(name):
         wrong, remark = _source(run, name, packages)
         finding.remarks += [remark] if remark else []
     changed, remark = _outside(run, name)
@@ -207,7 +227,9 @@ def _outside(run, name):
     gone = [f"{path}, which it was made from, is gone" for path in sorted(said.keys() - {*there})]
     wrong = [*changed, *gone]
     more = [f"and {len(wrong) - MOST} more files"] if len(wrong) > MOST else []
-    return wrong[:MOST] + more, "" if wrong else f"{len(said)} files of its user are as they were"
+    origins = sorted({run.imported[path] for path in said if path in run.imported})
+    came = f", imported from {' and '.join(origins)}" if origins else ""
+    return wrong[:MOST] + more, "" if wrong else f"{len(said)} files of its user are as they were{came}"
 
 
 def _source(run, name, packages):

@@ -15,7 +15,6 @@ license: other
 license_name: of-its-parts
 license_link: https://huggingface.co/datasets/{to}#licences
 tags: [platonic-representation-hypothesis, representational-alignment, ro-crate, snakemake]
-configs: []
 ---
 """
 

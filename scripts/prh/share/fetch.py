@@ -16,13 +16,14 @@ KEPT = Path(".snakemake/prh_import")  # what is not whole yet
 
 
 class Fetched(NamedTuple):
-    """Something to import, here: `crate` (ZIP file, or a folder with results/), or None; a folder `features` of files, or None; what
-    pins both.
+    """Something to import, here: `crate` (ZIP file, or a folder with results/), or None; `features`, a folder of files or one file, or
+    None; what pins both; under which licence its card has it, "" where nothing says so.
     """
 
     crate: Path | None
     features: Path | None
     pin: str
+    licence: str = ""
 
 
 def fetch(where, wanted=()):
@@ -67,14 +68,22 @@ def _from_hub(where, wanted):
     from prh.sources import hub  # its client takes a second to load
 
     repo, revision = hub.split(where)
-    found = hub.fetch(repo, revision, lambda paths: _choose(where, paths, wanted), kind="dataset", what="import")
+    found = hub.fetch(repo, revision, lambda paths: _choose(where, paths, wanted), kind="dataset")
     has_crate = (found.folder / CRATE).is_file()
     features = found.folder / FEATURES if has_crate else _folder_of_features(found.folder)
     return Fetched(
         found.folder / CRATE if has_crate else None,
         features if wanted or not has_crate else None,
         f"commit:{found.commit}" + ("" if found.verified else ", checksums not compared with the hub's"),
+        _licence(found.folder / "README.md"),
     )
+
+
+def _licence(card):
+    """What the head of a card says."""
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    said = re.search(r"\A---\n(?:.*\n)*?license: *(.+)\n", text.partition("\n---\n")[0] + "\n")
+    return said[1].strip() if said else ""
 
 
 def _choose(where, paths, wanted):

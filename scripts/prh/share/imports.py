@@ -3,6 +3,7 @@
 What was imported stays as it is (`prh.kept`), and is a pinned source in the audit: `results/imported.json` lists it.
 """
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -83,7 +84,11 @@ def start_from(source, folder, origin=None, pin="", features=None):
             "from": str(origin or source),
             "pin": pin or f"sha256:{_pin(facts[name]['sha256'] for name in places)}",
             "artifacts": {name: facts[name]["sha256"] for name in sorted(places)},
-            "records": {said.as_posix(): record["run"]["sha256"] for said, record in taken.items()},
+            "records": {
+                said.as_posix(): record["run"]["sha256"]
+                for said, record in found.items()
+                if said in taken or (folder / said).read_bytes() == records[said].read_bytes()
+            },
             "licences": [list(pair) for pair in licences_of(found.values())],
         },
     )
@@ -105,16 +110,16 @@ def _place(name, source, features):
 
 
 def _pin(digests):
-    import hashlib
-
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
 def note(folder, source):
-    """Add a source to `results/imported.json` of a folder; one of the same origin takes the place of its former self."""
+    """Add a source to `results/imported.json` of a folder, to what came from the same before."""
     path = Path(folder) / IMPORTED
     known = read_imported(folder)
-    known = [other for other in known if (other["from"], other["pin"]) != (source["from"], source["pin"])]
+    for other in [other for other in known if (other["from"], other["pin"]) == (source["from"], source["pin"])]:
+        known.remove(other)
+        source |= {key: other[key] | source[key] for key in ("artifacts", "records")}
     write_texts(path.parent, {path.name: json_text({"imports": [*known, source]})})
 
 

@@ -1,6 +1,5 @@
 """Files to a data-set repository of the hub, in one commit: all of them or none, and what arrived is what was sent."""
 
-import os
 import sys
 import time
 
@@ -12,10 +11,11 @@ from prh.provenance import file_digest
 
 ATTEMPTS, PAUSE = 4, 2.0
 CARD = "README.md"
-PASSING = (408, 429, 500, 502, 503, 504)
+PASSING = (408, 422, 429, 500, 502, 503, 504)  # 422: a file arrived damaged
+FAILING = (HfHubHTTPError, HfHubHTTPError.__bases__[0], OSError)  # the second is of the client's transport
 
 
-def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS, pause=None):
+def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS):
     """Make the data-set repository hold `files`, paths by their place in it, and the card: (address, commit).
 
     A repository that is not there is made. Files go one by one and from disk; what is there already is not sent again. Below the folders
@@ -27,7 +27,6 @@ def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS, pause=
         content afterwards.
 
     """
-    pause = float(os.environ.get("PRH_PAUSE", PAUSE)) if pause is None else pause
     for attempt in range(1, attempts + 1):
         try:
             return _upload(repo, files, card, private, owned)
@@ -35,7 +34,9 @@ def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS, pause=
             raise InputError(
                 f"{_page(repo)}: no such repository, or it may not be written to; correct the name, or set HF_TOKEN to a token that may write"
             ) from None
-        except (HfHubHTTPError, *HfHubHTTPError.__bases__[:1], OSError) as error:
+        except (*FAILING, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and isinstance(error.__cause__, FAILING):  # of a file
+                error = error.__cause__
             response = getattr(error, "response", None)
             code = response.status_code if isinstance(error, HfHubHTTPError) and response is not None else None
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -48,7 +49,7 @@ def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS, pause=
                     f"{_page(repo)}: could not be published ({reason}); nothing of it is seen there, run again to go on"
                 ) from None
             print(f"attempt {attempt} of {attempts} failed: {reason}", file=sys.stderr, flush=True)
-            time.sleep(pause * 4 ** (attempt - 1))
+            time.sleep(PAUSE * 4 ** (attempt - 1))
 
 
 def _upload(repo, files, card, private, owned):

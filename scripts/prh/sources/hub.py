@@ -77,7 +77,7 @@ def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS,
             ) from None
         except RevisionNotFoundError:
             raise InputError(
-                f"{where}{repo} has no revision `{revision}`; correct the column `revision`"
+                f"{where}{repo} has no revision `{revision}`; correct it"
             ) from None
         except PASSING as error:
             if constants.HF_HUB_OFFLINE and isinstance(
