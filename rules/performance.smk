@@ -90,6 +90,7 @@ rule evaluate_downstream:
 TABULATED = {
     ("performance", "Bits per byte of the language models"): {
         "scores": [f"results/performance/{CORPUS}/{model}.json" for model in SCORED],
+        "published": [find(CONFIG["performance"]["published_bits"])] * bool(UNSCORED),
     },
     ("downstream", "Benchmarks and bits per byte of the captions"): {
         "captions": [
@@ -119,6 +120,7 @@ for (name, title), files in TABULATED.items():
         params:
             table=name,
             models=SCORED,
+            unscored=UNSCORED,
             code=code(f"tabulate_{name}"),
         message:
             title

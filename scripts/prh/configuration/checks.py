@@ -14,6 +14,7 @@ from prh.sources.registry import DATASETS, WITH_CAPTIONS
 FEWEST_COMPARED, FEWEST_IN_PANEL = 2, 4
 REPOSITORY = re.compile(r"[^/ @.~][^/ @]*(/[^/ @]+)?")
 OFFICIAL = "config/published/official_features.tsv"  # the authors' files
+POINTER = b"version https://git-lfs"
 ORIGINS = ("packages", "path", "repo")  # of a model: a row has one of them
 
 
@@ -29,6 +30,7 @@ def check(configuration, find, source):
     _check_gap(configuration, source)
     _check_paths(configuration, find)  # after all that names models
     _check_widths(configuration)
+    _check_bits(configuration, source)
     _check_licences(configuration, source)
     _check_published(configuration, find, source)
 
@@ -103,15 +105,29 @@ def _check_paths(configuration, find):
                 )
             configuration.size(name)  # its weights can be opened
             if files.layout == "features":
-                _check_official(files, find)
+                _check_official(files, find, row)
 
 
-def _check_official(files, find):
-    """A file of features with the name of one of the authors' has its digest."""
+def _check_official(files, find, row):
+    """A file of features with the name of one of the authors' has its size and digest, and its row the layers and width of theirs."""
     lines = Path(find(OFFICIAL)).read_text(encoding="utf-8").splitlines()
     rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
-    published = {row["file"]: row["sha256"] for row in rows}.get(files.names[0])
-    if published:
+    theirs = {facts["file"]: facts for facts in rows}.get(files.names[0])
+    if theirs:
+        published, path = theirs["sha256"], files.folder / files.names[0]
+        for column in ("layers", "width"):
+            if getattr(row, column) not in (None, int(theirs[column])):
+                raise InputError(
+                    f"`{path.name}` has {theirs[column]} for {column} ({OFFICIAL}), the row has {getattr(row, column)}; correct it"
+                )
+        with path.open("rb") as file:
+            if file.read(len(POINTER)) == POINTER:
+                raise InputError(f"`{path.name}` is a pointer of Git LFS, not the file; get it by: git lfs pull")
+        if path.stat().st_size != int(theirs["bytes"]):
+            raise InputError(
+                f"`{path.name}` has {path.stat().st_size} bytes, the authors' file of this name {theirs['bytes']} ({OFFICIAL}); get it "
+                "anew, or give it another name"
+            )
         (found,) = digests(Outside(files.folder, files.names)).values()
         if found != published:
             raise InputError(
@@ -133,6 +149,16 @@ def _check_widths(configuration):
                 f"{configuration.config['tables']['models']}, row `{row.name}`: key `width` is missing; another model is of its "
                 "family, and distances between them need it"
             )
+
+
+def _check_bits(configuration, source):
+    """Bits per byte of one run are of one text: measured, or published ones of the captions."""
+    measured, published = configuration.scored(), configuration.unscored()
+    if measured and published:
+        raise InputError(
+            f"{source}: key `performance.published_bits`: `{published[0]}` would have published bits per byte of captions, `{measured[0]}` "
+            f"measured ones of `{configuration.config['performance']['corpus']}`; set it to null, or leave one of the two out"
+        )
 
 
 def _check_names(configuration, source):
