@@ -1,6 +1,5 @@
 # How good the language models are, and how that goes with alignment.
 
-
 rule score_language_model:
     """Bits per byte of a causal language model on a text that is the same bytes for all."""
     input:
@@ -90,7 +89,7 @@ rule evaluate_downstream:
 TABULATED = {
     ("performance", "Bits per byte of the language models"): {
         "scores": [f"results/performance/{CORPUS}/{model}.json" for model in SCORED],
-        "published": [find(CONFIG["performance"]["published_bits"])] * bool(UNSCORED),
+        "published": [find(path) for path in [CONFIG["performance"]["published_bits"]] if UNSCORED],
     },
     ("downstream", "Benchmarks and bits per byte of the captions"): {
         "captions": [
@@ -100,7 +99,6 @@ TABULATED = {
         "published": [find(path) for path in [CONFIG["performance"]["published"]] if path],
     },
 }
-
 for (name, title), files in TABULATED.items():
 
     rule:

@@ -28,7 +28,10 @@ def take(given):
         print(*files, sep="\n")
         print(f"{len(files)} files of features. Licence: {NONE if theirs else found.licence or 'not stated'}")
         then = "snakemake --cores all --configfile config/official.yaml" if theirs else ""
-        print("Now:", then or f"python scripts/add.py model {files[0]} --modality language (or vision) > mine.yaml")
+        print(
+            "Now:",
+            then or f"python scripts/add.py model {files[0]} --modality language (or vision) > mine.yaml",
+        )
         return
     taken, licences = start_from(found.crate, given.folder, name, found.pin, found.features)
     shutil.rmtree(KEPT, ignore_errors=True)
@@ -51,11 +54,15 @@ def give(given):
 
 def main():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ways = parser.add_subparsers(dest="way", required=True)
     way = ways.add_parser("import", help="start from a published run, or from features")
     way.add_argument("where", metavar="FROM")
-    way.add_argument("folder", nargs="?", type=Path, default=Path(), help="where the run shall be (default: here)")
+    way.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), help="where the run shall be (default: here)"
+    )
     way.add_argument("--features", default="", help="of a repository: models whose features come too, or all")
     way.set_defaults(run=take)
     way = ways.add_parser("publish", help="publish a run on the hub")

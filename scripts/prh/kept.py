@@ -120,7 +120,9 @@ class Kept:
             try:
                 found = json.loads(path.read_text(encoding="utf-8"))
                 right = found["rule"] == job.rule.name and {*found["outputs"]} == {*map(str, job.output)}
-                self._records[path] = found if right and {"parameters", "inputs", "run"} <= found.keys() else None
+                self._records[path] = (
+                    found if right and {"parameters", "inputs", "run"} <= found.keys() else None
+                )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 self._records[path] = None  # the audit names it
         return self._records[path]

@@ -244,7 +244,8 @@ class Handler(Uploads, BaseHTTPRequestHandler):
         """A file's content, or the range that is asked for."""
         data = (repository.folder / path).read_bytes()
         begin, end = 0, len(data)
-        if found := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+        same = self.headers.get("If-Range") in (None, headers.get("ETag"))
+        if found := same and re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
             begin, end = int(found[1]), min(end, int(found[2]) + 1 if found[2] else end)
             if begin >= len(data):
                 self.reply(416, b"", {"Content-Range": f"bytes */{len(data)}"})

@@ -49,14 +49,20 @@ class Uploads:
             right = held.is_file() and hashlib.sha256(held.read_bytes()).hexdigest() == asked["oid"]
             if not right:
                 held.unlink(missing_ok=True)
-            return self._said(200 if right else 422, {} if right else {"error": "the object is not as it was announced"})
+            return self._said(
+                200 if right else 422, {} if right else {"error": "the object is not as it was announced"}
+            )
         repository = repository_at(self.server.root, "datasets", name, "main")
         if repository is None:
             return self.refuse(404, "RepoNotFound", "Repository not found") or True
         if found.re is PREUPLOAD:
-            return self._said(200, {"files": [self._mode(repository, file, large) for file in asked["files"]]})
+            return self._said(
+                200, {"files": [self._mode(repository, file, large) for file in asked["files"]]}
+            )
         if found.re is BATCH:
-            return self._said(200, {"transfer": "basic", "objects": [self._action(o) for o in asked["objects"]]})
+            return self._said(
+                200, {"transfer": "basic", "objects": [self._action(o) for o in asked["objects"]]}
+            )
         return self._commit(name, repository, [json.loads(line) for line in body.splitlines()], repository_at)
 
     def _said(self, code, answer):
@@ -74,13 +80,21 @@ class Uploads:
     def _create(self, name):
         place = self.server.root / "datasets" / name
         if place.is_dir():
-            return self._said(409, {"error": "You already created this dataset repo", "url": f"{self.server.address}/datasets/{name}"})
+            return self._said(
+                409,
+                {
+                    "error": "You already created this dataset repo",
+                    "url": f"{self.server.address}/datasets/{name}",
+                },
+            )
         (place / "main").mkdir(parents=True)
         return self._said(200, {"url": f"{self.server.address}/datasets/{name}", "name": name})
 
     def _mode(self, repository, file, large):
         kept = file["path"] in repository.paths
-        oid = repository.entry(file["path"]).get("lfs", repository.entry(file["path"]))["oid"] if kept else None
+        oid = (
+            repository.entry(file["path"]).get("lfs", repository.entry(file["path"]))["oid"] if kept else None
+        )
         mode = "lfs" if large.search(file["path"]) else "regular"
         return {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid}
 
@@ -91,7 +105,9 @@ class Uploads:
         if self._held(file["oid"]).is_file():
             return file
         place = f"{self.server.address}/upload"
-        return file | {"actions": {"upload": {"href": f"{place}/{file['oid']}"}, "verify": {"href": f"{place}/verify"}}}
+        return file | {
+            "actions": {"upload": {"href": f"{place}/{file['oid']}"}, "verify": {"href": f"{place}/verify"}}
+        }
 
     def _store(self, oid, body):
         if self.fault("corrupt"):
@@ -115,7 +131,9 @@ class Uploads:
                 held = self._held(value["oid"])
                 if not held.is_file() or held.stat().st_size != value["size"]:
                     shutil.rmtree(new)
-                    return self._said(400, {"error": f"LFS pointer pointed to a file that does not exist: {value['path']}"})
+                    return self._said(
+                        400, {"error": f"LFS pointer pointed to a file that does not exist: {value['path']}"}
+                    )
                 shutil.copy(held, place)
             else:
                 place.write_bytes(base64.b64decode(value["content"]))

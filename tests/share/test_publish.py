@@ -1,26 +1,19 @@
 """A run is published on a hub: whole or not at all, what licences allow, and others start from it. The hub is the loopback one."""
 
-import os
 import re
-import runpy
 import shutil
-import sys
 from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
 from helpers import shared
-from helpers.project import ROOT
+from helpers.shared import Fault, Hub, share
 from prh.errors import InputError
 from prh.provenance import file_digest
 from prh.share.licences import is_free
 
-sys.path.insert(0, str(ROOT / "tests" / "rehearsal"))
-from loopback import Fault, Hub
-
 REPO = "alice/run"
-LINE = re.compile(r"publish: .*|import: .*")
 
 
 @pytest.fixture(scope="module")
@@ -35,36 +28,14 @@ def a_run(tmp_path_factory):
 @pytest.fixture
 def hub(a_run, tmp_path, monkeypatch):
     """A hub with nothing, for the client in this process; the working directory, alice's, holds a run."""
-    from huggingface_hub import constants
-
-    found = Hub(tmp_path / "hub")
     (tmp_path / "hub").mkdir()
-    for name, value in found.environment(tmp_path / "home", HF_TOKEN="hf_write").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(constants, "ENDPOINT", found.address)
-    place = f"{found.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", place)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _seconds: None)
-    for module in ("share.upload", "sources.hub"):
-        monkeypatch.setattr(f"prh.{module}.PAUSE", 0)
+    found = Hub(tmp_path / "hub")
+    shared.lead_here(found, tmp_path / "home", monkeypatch)
     shutil.copytree(a_run, tmp_path / "alice")
     (tmp_path / "bob").mkdir()
     monkeypatch.chdir(tmp_path / "alice")
     yield found
     found.close()
-
-
-def share(*arguments):
-    """What the command says, by its lines; the one line of an error, which raises `InputError`."""
-    kept, sys.argv = sys.argv, ["share.py", *arguments]
-    try:
-        runpy.run_path(str(ROOT / "scripts/share.py"), run_name="__main__")
-    except SystemExit as error:
-        raise InputError(error.code) from None
-    finally:
-        sys.argv = kept
 
 
 def there(hub, repo=REPO):
@@ -85,7 +56,7 @@ def test_crate_card_figures_and_what_licences_allow(hub, capsys):
     for line in (
         f"    make import FROM={REPO}",
         "![a](figures/a.png)",
-        "| free | 0.1235 |",
+        "| free | captions |  |  | 0.1235 | published: a paper |",
         f"| `crate.zip` | {found['crate.zip'].stat().st_size} | `{file_digest('results/crate.zip')}` |",
         f"| own | {shared.OWN} |",
         f"- `{shared.FEATURES['own']}`: {why}",
@@ -185,15 +156,35 @@ def edit(path):
 @pytest.mark.parametrize(
     ("change", "features", "says"),
     [
-        (lambda: os.remove("results/crate.zip"), "", "results/crate.zip: no such file; pack the run first: make crate"),  # noqa: PTH107
+        (
+            lambda: Path("results/crate.zip").unlink(),
+            "",
+            "results/crate.zip: no such file; pack the run first: make crate",
+        ),
         (edit("results/crate.zip"), "", "results/crate.zip: not what its record says; pack the run again"),
-        (edit(shared.TABLE), "", "results/crate.zip: results/tables/alignment.csv has changed since; pack"),
-        (lambda: shared.pack(large=True), "", "results/crate.zip: holds results/.*; set `crate.features` to false"),
+        (edit(shared.TABLE), "", "results/crate.zip: results/tables/performance.csv has changed since; pack"),
+        (
+            lambda: shared.pack(large=True),
+            "",
+            "results/crate.zip: holds results/.*; set `crate.features` to false",
+        ),
         (lambda: None, "none", "no features of `none` are here; name some of free, own"),
-        (lambda: None, "own", "own.safetensors is not published: the model `own` is under `other .*--accept NAME"),
+        (
+            lambda: None,
+            "own",
+            "own.safetensors is not published: the model `own` is under `other .*--accept NAME",
+        ),
         (edit(shared.FEATURES["free"]), "free", "free.safetensors: not what .* says; make it anew"),
     ],
-    ids=["no-crate", "crate-edited", "table-edited", "crate-with-features", "no-model", "forbidden", "features-edited"],
+    ids=[
+        "no-crate",
+        "crate-edited",
+        "table-edited",
+        "crate-with-features",
+        "no-model",
+        "forbidden",
+        "features-edited",
+    ],
 )
 def test_what_cannot_be_published_is_said_before_anything_is_sent(hub, change, features, says):
     change()

@@ -49,7 +49,9 @@ class Run:
         self.intact = set()  # artifacts whose digest was found to be the recorded one
         self.damaged = {}  # record -> what is wrong with it
         self.made = {}  # artifact -> the record of the job that made it
-        self.imported = self._imported()  # digest of a record, or path of a file of the run's user -> where it came from
+        self.imported = (
+            self._imported()
+        )  # digest of a record, or path of a file of the run's user -> where it came from
         found = sorted((self.folder / RECORDS).rglob("*.json"))
         if not found:
             check_readable(self.folder / RECORDS)

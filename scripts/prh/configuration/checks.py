@@ -122,7 +122,9 @@ def _check_official(files, find, row):
                 )
         with path.open("rb") as file:
             if file.read(len(POINTER)) == POINTER:
-                raise InputError(f"`{path.name}` is a pointer of Git LFS, not the file; get it by: git lfs pull")
+                raise InputError(
+                    f"`{path.name}` is a pointer of Git LFS, not the file; get it by: git lfs pull"
+                )
         if path.stat().st_size != int(theirs["bytes"]):
             raise InputError(
                 f"`{path.name}` has {path.stat().st_size} bytes, the authors' file of this name {theirs['bytes']} ({OFFICIAL}); get it "

@@ -23,7 +23,9 @@ from prh.sources.model_files import Size
 
 TABLES = ("packages", "datasets", "models", "corpora")
 OF_SINGLE_FIGURES = ("transfer", "caption_density", "colour_geometry", "modality_gap")  # null: not drawn
-PUBLISHED = "bits per byte (captions)"  # the quantity that stands in for bits per byte of models that are not run
+PUBLISHED = (
+    "bits per byte (captions)"  # the quantity that stands in for bits per byte of models that are not run
+)
 OF_SCORED = ("captions", "tasks", "likelihoods")  # keys of `performance` for models that have bits per byte
 RENAMED = {  # keys of earlier versions
     "exchange": "crate",
@@ -99,7 +101,9 @@ class Configuration:
 
     def unscored(self):
         """Names of the chosen language models that are not run, and whose bits per byte are published ones."""
-        return [name for name in self.chosen("language") if name in self.published and name not in self.scored()]
+        return [
+            name for name in self.chosen("language") if name in self.published and name not in self.scored()
+        ]
 
     def lacking(self):
         """What the configuration asks for and models of these kinds cannot give, in one line; "" if there is nothing."""

@@ -48,12 +48,23 @@ def card(folder, to, records, files, left_out, licences, accepted=()):
     ):
         text += _table(heading, folder / "results" / "tables" / f"{name}.csv")
     text += ["## Files", "", "| file | bytes | SHA-256 |", "|---|---|---|"]
-    text += [f"| `{name}` | {path.stat().st_size} | `{file_digest(path)}` |" for name, path in sorted(files.items())]
+    text += [
+        f"| `{name}` | {path.stat().st_size} | `{file_digest(path)}` |"
+        for name, path in sorted(files.items())
+    ]
     text += ["", "## Licences", ""]
     text += ["What the run fetched. Whoever passes its features on has to keep to these:", ""]
-    text += ["| what | licence |", "|---|---|", *(f"| {what} | {licence} |" for what, licence in licences), ""]
+    text += [
+        "| what | licence |",
+        "|---|---|",
+        *(f"| {what} | {licence} |" for what, licence in licences),
+        "",
+    ]
     if accepted:
-        text += [f"Of {', '.join(sorted(accepted))} the publisher says that the licence allows to publish features.", ""]
+        text += [
+            f"Of {', '.join(sorted(accepted))} the publisher says that the licence allows to publish features.",
+            "",
+        ]
     if left_out:
         text += ["Left out, since no free licence lets it be passed on:", ""]
         text += [*(f"- `{what}`: {why}" for what, why in left_out), ""]
@@ -68,7 +79,11 @@ def _table(heading, path):
         head, *rows = list(csv.reader(file))
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     lines += [f"| {' | '.join(_short(cell) for cell in row)} |" for row in rows[:MOST]]
-    more = [f"{len(rows) - MOST} more rows: `results/tables/{path.name}` in the crate."] if len(rows) > MOST else []
+    more = (
+        [f"{len(rows) - MOST} more rows: `results/tables/{path.name}` in the crate."]
+        if len(rows) > MOST
+        else []
+    )
     return [f"## {heading}", "", *lines, "", *more, *[""] * bool(more)]
 
 

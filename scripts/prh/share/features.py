@@ -8,7 +8,7 @@ from pathlib import Path
 from prh.errors import InputError
 from prh.provenance import file_digest
 from prh.share.fetch import FILES, LIST
-from prh.share.imports import note
+from prh.share.imports import note, read_imported
 
 OFFICIAL = "config/published/official_features.tsv"  # the authors' files
 PLACES = {True: Path("data/official"), False: Path("data/features")}
@@ -22,6 +22,7 @@ def take(source, folder, origin, pin, base):
     Raises `InputError` for a file with another digest, one that a list names and that is not there, another one in its place.
     """
     source, folder = Path(source), Path(folder)
+    read_imported(folder)  # before anything is written: it can be read
     files = [source] if source.is_file() else sorted(p for p in source.iterdir() if p.suffix.lower() in FILES)
     if not files:
         raise InputError(f"{source}: has no file of features ({', '.join(FILES)})")

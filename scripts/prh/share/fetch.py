@@ -105,5 +105,7 @@ def _folder_of_features(folder):
     """The one folder in which the files of features lie."""
     folders = sorted({path.parent for path in folder.rglob("*") if path.suffix.lower() in FILES})
     if len(folders) > 1:
-        raise InputError(f"{folder}: files of features in {len(folders)} folders; import one of them by its path")
+        raise InputError(
+            f"{folder}: files of features in {len(folders)} folders; import one of them by its path"
+        )
     return folders[0]

@@ -49,6 +49,7 @@ def start_from(source, folder, origin=None, pin="", features=None):
                 return start_from(scratch, folder, origin or source, pin, features)
             except InputError as error:  # not the scratch folder's name
                 raise InputError(str(error).replace(scratch, str(source))) from None
+    read_imported(folder)  # before anything is written: it can be read
     records = {path.relative_to(source): path for path in sorted((source / RECORDS).rglob("*.json"))}
     found = {said: read_record(path) for said, path in records.items() if not _made_here(said)}
     places = {
@@ -117,7 +118,9 @@ def note(folder, source):
     """Add a source to `results/imported.json` of a folder, to what came from the same before."""
     path = Path(folder) / IMPORTED
     known = read_imported(folder)
-    for other in [other for other in known if (other["from"], other["pin"]) == (source["from"], source["pin"])]:
+    for other in [
+        other for other in known if (other["from"], other["pin"]) == (source["from"], source["pin"])
+    ]:
         known.remove(other)
         source |= {key: other[key] | source[key] for key in ("artifacts", "records")}
     write_texts(path.parent, {path.name: json_text({"imports": [*known, source]})})

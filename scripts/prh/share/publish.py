@@ -55,7 +55,9 @@ def pack(folder, to, features=(), accepted=()):
     packed = records.get(PACKED.as_posix())
     if packed is None or file_digest(crate) != packed["outputs"][PACKED.as_posix()]["sha256"]:
         raise InputError(f"{crate}: not what its record says; pack the run again: make crate")
-    changed = [n for n, sha in packed["inputs"].items() if (folder / n).is_file() and digest(folder / n) != sha]
+    changed = [
+        n for n, sha in packed["inputs"].items() if (folder / n).is_file() and digest(folder / n) != sha
+    ]
     if changed:
         raise InputError(f"{crate}: {changed[0]} has changed since; pack the run again: make crate")
     held = [name for name in zipfile.ZipFile(crate).namelist() if name.startswith(HEAVY)]

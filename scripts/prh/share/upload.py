@@ -38,7 +38,9 @@ def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS):
             if isinstance(error, RuntimeError) and isinstance(error.__cause__, FAILING):  # of a file
                 error = error.__cause__
             response = getattr(error, "response", None)
-            code = response.status_code if isinstance(error, HfHubHTTPError) and response is not None else None
+            code = (
+                response.status_code if isinstance(error, HfHubHTTPError) and response is not None else None
+            )
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             if code in (401, 403):
                 raise InputError(

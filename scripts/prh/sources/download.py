@@ -31,8 +31,7 @@ def download(address, path, attempts=ATTEMPTS, pause=PAUSE):
     path = Path(path)
     part, plain = path.with_name(f"{path.name}.part"), urldefrag(address).url
     wanted = digest_of(address)
-    if not (urlsplit(plain).scheme == "https" or urlsplit(plain).hostname in LOOPBACK):
-        raise InputError(f"{plain}: give an address that begins with https://")
+    _check_secret(plain)
     path.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, attempts + 1):
         try:
@@ -69,6 +68,12 @@ def digest_of(address):
     return fragment[7:]
 
 
+def _check_secret(address):
+    """Nothing is read from an address that somebody on the way may change."""
+    if not (urlsplit(address).scheme == "https" or urlsplit(address).hostname in LOOPBACK):
+        raise InputError(f"{address}: give an address that begins with https://")
+
+
 def _go_on(address, part):
     """One attempt: what is missing of `part`. The server's mark of the file's version tells whether that is the same file still."""
     done = part.stat().st_size if part.is_file() and _mark(part).is_file() else 0
@@ -77,6 +82,7 @@ def _go_on(address, part):
         request.add_header("Range", f"bytes={done}-")
         request.add_header("If-Range", _mark(part).read_text())
     with urllib.request.urlopen(request, timeout=WAIT) as answer:
+        _check_secret(answer.url)
         goes_on = answer.status == 206
         length = answer.headers.get("Content-Length")
         if answer.headers.get("ETag"):
