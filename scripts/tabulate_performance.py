@@ -9,5 +9,5 @@ from prh.tables import write_table
 with job(snakemake) as out:
     given, params = snakemake.input, snakemake.params
     scores = [read_json(path, MEASURED) for path in given.scores]
-    published = read_numbers(given.published) if given.get("published") else None
+    published = read_numbers(given.published[0]) if given.get("published") else None
     write_table(performance_table(scores, published, params.get("unscored", [])), out.table)
