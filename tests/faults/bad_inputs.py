@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.jobs import DAMAGES, Job, Row, damage, dry_run, emptied, halved, headless, put, remove
 from helpers.project import ROOT
-from prh.configuration.checks import POINTER
+from prh.configuration.official import POINTER
 
 
 def png(width, height):

@@ -1,20 +1,17 @@
 """What keys and tables must be to each other, which no schema can say."""
 
-import csv
 import re
 from pathlib import Path
 
 from prh.alignment.catalogue import check_metric, parse_metric
+from prh.configuration.official import OFFICIAL, check_official
 from prh.configuration.tables import files_of, packages_of, size_by_path
 from prh.errors import InputError, about
 from prh.features.adapters import ADAPTERS, TRAINED
-from prh.sources.outside import Outside, digests
 from prh.sources.registry import DATASETS, WITH_CAPTIONS
 
 FEWEST_COMPARED, FEWEST_IN_PANEL = 2, 4
 REPOSITORY = re.compile(r"[^/ @.~][^/ @]*(/[^/ @]+)?")
-OFFICIAL = "config/published/official_features.tsv"  # the authors' files
-POINTER = b"version https://git-lfs"
 ORIGINS = ("packages", "path", "repo")  # of a model: a row has one of them
 
 
@@ -105,37 +102,7 @@ def _check_paths(configuration, find):
                 )
             configuration.size(name)  # its weights can be opened
             if files.layout == "features":
-                _check_official(files, find, row)
-
-
-def _check_official(files, find, row):
-    """A file of features with the name of one of the authors' has its size and digest, and its row the layers and width of theirs."""
-    lines = Path(find(OFFICIAL)).read_text(encoding="utf-8").splitlines()
-    rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
-    theirs = {facts["file"]: facts for facts in rows}.get(files.names[0])
-    if theirs:
-        published, path = theirs["sha256"], files.folder / files.names[0]
-        for column in ("layers", "width"):
-            if getattr(row, column) not in (None, int(theirs[column])):
-                raise InputError(
-                    f"`{path.name}` has {theirs[column]} for {column} ({OFFICIAL}), the row has {getattr(row, column)}; correct it"
-                )
-        with path.open("rb") as file:
-            if file.read(len(POINTER)) == POINTER:
-                raise InputError(
-                    f"`{path.name}` is a pointer of Git LFS, not the file; get it by: git lfs pull"
-                )
-        if path.stat().st_size != int(theirs["bytes"]):
-            raise InputError(
-                f"`{path.name}` has {path.stat().st_size} bytes, the authors' file of this name {theirs['bytes']} ({OFFICIAL}); get it "
-                "anew, or give it another name"
-            )
-        (found,) = digests(Outside(files.folder, files.names)).values()
-        if found != published:
-            raise InputError(
-                f"`{files.names[0]}` has the name of a file of the authors', but not its content ({OFFICIAL}): its SHA-256 is {found}, "
-                f"theirs {published}; get it anew, or give it another name"
-            )
+                check_official(files, find(OFFICIAL), row)
 
 
 def _check_widths(configuration):

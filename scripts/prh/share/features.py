@@ -1,6 +1,5 @@
 """Files of features that others made, which are no run: checked by a list of digests, put into one folder, for rows of type features."""
 
-import csv
 import os
 import shutil
 from pathlib import Path
@@ -9,8 +8,8 @@ from prh.errors import InputError
 from prh.provenance import file_digest
 from prh.share.fetch import FILES, LIST
 from prh.share.imports import note, read_imported
+from prh.share.official import OFFICIAL, official
 
-OFFICIAL = "config/published/official_features.tsv"  # the authors' files
 PLACES = {True: Path("data/official"), False: Path("data/features")}
 
 
@@ -26,7 +25,7 @@ def take(source, folder, origin, pin, base):
     files = [source] if source.is_file() else sorted(p for p in source.iterdir() if p.suffix.lower() in FILES)
     if not files:
         raise InputError(f"{source}: has no file of features ({', '.join(FILES)})")
-    theirs = official(base)
+    theirs = {name: facts["sha256"] for name, facts in official(Path(base) / OFFICIAL).items()}
     listed = _listed(source / LIST) if source.is_dir() else {}
     missing = sorted({*listed} - {path.name for path in source.iterdir()}) if listed else []
     if missing:
@@ -57,13 +56,6 @@ def take(source, folder, origin, pin, base):
         },
     )
     return list(taken), are_theirs
-
-
-def official(base):
-    """Digests of the authors' files, by their names."""
-    lines = (Path(base) / OFFICIAL).read_text(encoding="utf-8").splitlines()
-    rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
-    return {row["file"]: row["sha256"] for row in rows}
 
 
 def _listed(path):
