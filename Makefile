@@ -121,4 +121,4 @@ pins:
 
 clean:
 	rm -rf {.,results/records}/results/{alignment,calibration,captions,downstream,features,neighbors,performance,report,tables}
-	rm -rf results/{audit,benchmarks,crate.zip,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}
+	rm -rf results/{audit,benchmarks,crate.zip,imported.json,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}

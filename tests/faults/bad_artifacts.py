@@ -234,7 +234,16 @@ def final_tables():
     Path("results/tables").mkdir(parents=True, exist_ok=True)
     made = alignment_table(pd.read_parquet(TILE), pd.read_parquet(CALIBRATED), TABULATE.params["modality"])
     tables.write_table(made, "results/tables/alignment.csv")
-    facts = [{"model": "a", "corpus": "text", "bytes": 100, "tokens": 30, "bits_per_byte": 1.5, "source": "this run"}]
+    facts = [
+        {
+            "model": "a",
+            "corpus": "text",
+            "bytes": 100,
+            "tokens": 30,
+            "bits_per_byte": 1.5,
+            "source": "this run",
+        }
+    ]
     tables.write_table(pd.DataFrame(facts), "results/tables/performance.csv")
     tables.write_table(pd.DataFrame(columns=tables.CORRELATION), "results/tables/correlation.csv")
 
