@@ -63,10 +63,10 @@ crate: .venv/run
 	$(BIN)/snakemake --cores $(CORES) crate
 
 import: .venv/run
-	$(BIN)/python scripts/share.py import $(FROM) --features "$(FEATURES)"
+	$(BIN)/python scripts/share.py import "$(FROM)" --features "$(FEATURES)"
 
 publish: crate
-	$(BIN)/python scripts/share.py publish $(TO) --features "$(FEATURES)"
+	$(BIN)/python scripts/share.py publish "$(TO)" --features "$(FEATURES)"
 
 paper: .venv-paper/run
 	.venv-paper/bin/snakemake --cores $(CORES) --configfile config/paper.yaml

@@ -19,12 +19,15 @@ NONE = "none is stated in the authors' repository"
 
 def take(given):
     """Import: say what came, from where, and under which licences."""
+    if not given.where:
+        raise InputError("name what to import, as in: make import FROM=crate.zip")
     found = fetch(given.where, tuple(given.features.split()))
     name = origin(given.where)
     if found.crate is None:
         from prh.share.features import take as take_features
 
         files, theirs = take_features(found.features, given.folder, name, found.pin, BASE)
+        shutil.rmtree(KEPT, ignore_errors=True)
         print(*files, sep="\n")
         print(f"{len(files)} files of features. Licence: {NONE if theirs else found.licence or 'not stated'}")
         then = "snakemake --cores all --configfile config/official.yaml" if theirs else ""
