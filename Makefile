@@ -15,7 +15,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 endif
 
-.PHONY: help reproduce tour audit crate import paper rehearse rehearse-part pin-revisions test test-slow test-default-run test-places test-slow-rest test-all check benchmark pins clean
+.PHONY: help reproduce tour audit crate import publish paper rehearse rehearse-part pin-revisions test test-slow test-default-run test-places test-slow-rest test-all check benchmark pins clean
 help:
 	@echo "make reproduce   set up .venv and run the mini reproduction: figures/, results/"
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
@@ -26,7 +26,8 @@ help:
 	@echo "make tour        results/report/tour.html: the run as a guided tour, by snakemake --report"
 	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
 	@echo "make crate       results/crate.zip: the run as an RO-Crate, to send to others"
-	@echo "make import FROM=crate.zip   start from the features of a published run"
+	@echo "make import FROM=...   start from a published run: a crate, an https address, a repository of the hub; FEATURES=all with features"
+	@echo "make publish TO=ORGANISATION/NAME   publish the run on the hub; FEATURES=\"...\" or all: with features, where licences allow it"
 	@echo "make check       lint, format and spelling only"
 	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"
@@ -62,7 +63,10 @@ crate: .venv/run
 	$(BIN)/snakemake --cores $(CORES) crate
 
 import: .venv/run
-	$(BIN)/python scripts/crate.py $(FROM)
+	$(BIN)/python scripts/share.py import "$(FROM)" --features "$(FEATURES)"
+
+publish: crate
+	$(BIN)/python scripts/share.py publish "$(TO)" --features "$(FEATURES)"
 
 paper: .venv-paper/run
 	.venv-paper/bin/snakemake --cores $(CORES) --configfile config/paper.yaml
@@ -121,4 +125,4 @@ pins:
 
 clean:
 	rm -rf {.,results/records}/results/{alignment,calibration,captions,downstream,features,neighbors,performance,report,tables}
-	rm -rf results/{audit,benchmarks,crate.zip,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}
+	rm -rf results/{audit,benchmarks,crate.zip,imported.json,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}

@@ -4,6 +4,7 @@
 from os.path import exists
 from pathlib import Path
 
+from snakemake.dag import DAG
 from snakemake.logging import logger
 from snakemake.utils import min_version
 
@@ -57,6 +58,11 @@ rule all:
         rules.figures.input,
         "results/report/story.html",
         "results/report/page.html",
+
+
+# What was imported, and what lacks only what it was made from, stays.
+if workflow.is_main_process:
+    keep(DAG, BASE)
 
 
 # What a run says while it runs, and at the end.

@@ -13,6 +13,7 @@ from prh.alignment.catalogue import METRICS, parse_metric
 from prh.errors import InputError, check_folders
 from prh.features import panel
 from prh.features.adapters import ADAPTERS, maker_of, module_of
+from prh.kept import keep
 from prh.progress import Lines
 from prh.provenance import code_digest
 from prh.sources.registry import source_of_corpus, source_of_dataset
@@ -58,6 +59,7 @@ config.update(CONFIG, needed_by=SETUP.needed_by())
 LANGUAGE, VISION = SETUP.chosen("language"), SETUP.chosen("vision")
 BOTH = SETUP.across()  # whether the run has language-vision pairs; else it is of one modality
 SCORED = SETUP.scored()  # language models that have bits per byte
+UNSCORED = SETUP.unscored()  # of which they are published, since they are not run
 MODELS = LANGUAGE + VISION
 POSITION = {name: i for i, name in enumerate(MODELS)}
 DATASETS = CONFIG["datasets"]

@@ -12,7 +12,7 @@ for environment in dict.fromkeys(facts.environment for facts in ADAPTERS.values(
             f"extract_{environment}_features"
         input:
             model="results/models/{model}",
-            dataset="results/data/{dataset}",
+            dataset=data_of,
         output:
             features="results/features/{dataset}/{model}.safetensors",
         log:
@@ -30,7 +30,7 @@ for environment in dict.fromkeys(facts.environment for facts in ADAPTERS.values(
         params:
             **LOADING_A_MODEL,
             row=row("models"),
-            settings=lambda wildcards: SETUP.settings(wildcards.model),
+            settings=settings_of,
             last_only=lambda wildcards: wildcards.dataset not in DATASETS + WITH_LEVELS + WITH_PARTS,  # which is all that figure 2 takes
             code=code_of("extract_features", "models", module_of),
         message:

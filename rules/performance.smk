@@ -86,17 +86,16 @@ rule evaluate_downstream:
         "../scripts/evaluate_downstream.py"
 
 
-# Each table of the language models, by its name and title, and what it is made from.
+ASKED = CONFIG["performance"]  # what each table here, by name and title, is made from:
 TABULATED = {
     ("performance", "Bits per byte of the language models"): {
         "scores": [f"results/performance/{CORPUS}/{model}.json" for model in SCORED],
+        "published": [find(path) for path in [ASKED["published_bits"]] if UNSCORED],
     },
     ("downstream", "Benchmarks and bits per byte of the captions"): {
-        "captions": [
-            f"results/captions/{DATASETS[0]}/{m}.json" for m in SCORED if CONFIG["performance"]["captions"]
-        ],
-        "downstream": [f"results/downstream/{m}.json" for m in SCORED if CONFIG["performance"]["tasks"]],
-        "published": [find(path) for path in [CONFIG["performance"]["published"]] if path],
+        "captions": [f"results/captions/{DATASETS[0]}/{m}.json" for m in SCORED if ASKED["captions"]],
+        "downstream": [f"results/downstream/{m}.json" for m in SCORED if ASKED["tasks"]],
+        "published": [find(path) for path in [ASKED["published"]] if path],
     },
 }
 
@@ -119,6 +118,7 @@ for (name, title), files in TABULATED.items():
         params:
             table=name,
             models=SCORED,
+            unscored=UNSCORED,
             code=code(f"tabulate_{name}"),
         message:
             title

@@ -51,6 +51,23 @@ LOADING_A_MODEL = {
 }
 
 
+def pairs_given(wildcards):
+    """Of mere features of a data set of the hub, whose size the table says: that size, and the data set is not fetched; else None."""
+    mere = SETUP.models[wildcards.model].type == "features" and SETUP.datasets[wildcards.dataset].repo
+    return SETUP.sizes[wildcards.dataset] if mere else None
+
+
+def data_of(wildcards):
+    """Input function: the data set that a model runs over."""
+    return [] if pairs_given(wildcards) else f"results/data/{wildcards.dataset}"
+
+
+def settings_of(wildcards):
+    """Parameter function: the settings of features that a model takes; of mere features the number of pairs where nothing else says it."""
+    pairs = pairs_given(wildcards)
+    return SETUP.settings(wildcards.model) | ({"pairs": pairs} if pairs else {})
+
+
 def memory_of_features(wildcards, attempt):
     """MB for ranking the neighbours of a model's features: room for the features three times."""
     return megabytes(3 * bytes_of_features(wildcards.dataset, [wildcards.model]), attempt)

@@ -114,6 +114,8 @@ def all_shown(key):
     return [path for part in found for path in (part if isinstance(part, list) else [part])]
 
 
+# The text whose bits per byte are language models' performance.
+TEXT = "the captions, published by others" if UNSCORED else SETUP.corpora[CORPUS].label
 # What a figure draws from, and what it is told.
 ALIGNMENT, PERFORMANCE, CORRELATION, DOWNSTREAM = (
     {name: f"results/tables/{name}.csv"} for name in ("alignment", "performance", "correlation", "downstream")
@@ -131,7 +133,7 @@ COMMON = {
     "metric": CONFIG["alignment"]["metrics"][0],
     "models": labels_of(MODELS),
     "caption": caption,
-    "performance_label": verbatim(f"1 - bits per byte on {SETUP.corpora[CORPUS].label}"),
+    "performance_label": verbatim(f"1 - bits per byte on {TEXT}"),
 }
 # chapter and title: its place in the tour, and its name there and on the page. drawn: whether this run has it, or the data
 # sets of which it has. numbers: how they follow from its inputs, for the audit, see prh.audit.checks_tables; "drawn": they stand there.
@@ -139,5 +141,5 @@ Figure = namedtuple("Figure", "chapter title inputs params drawn numbers", defau
 OVER_PERFORMANCE = (
     ALIGNMENT | PERFORMANCE,
     COMMON,
-    BOTH and bool(SCORED),
+    BOTH and bool(SCORED or UNSCORED),
 )  # of figure 3, and of the same by metric

@@ -10,6 +10,8 @@ from prh.tables import CORRELATION, FEWEST, read_table, write_table
 with job(snakemake) as out:
     params = snakemake.params
     alignment, performance = read_table(snakemake.input.alignment), read_table(snakemake.input.performance)
+    published = performance.source.astype(str).str.startswith("published: ").any()
+    of_others = "published bits per byte" if published else ""
     rows = []
     for dataset in params.datasets:
         joined = across(alignment, dataset, performance).dropna(subset="bits_per_byte")
@@ -25,6 +27,6 @@ with job(snakemake) as out:
                         params.confidence,
                         params.seed,
                     )
-                    note = f"{found.n} language models: too few" if found.n < FEWEST else ""
+                    note = f"{found.n} language models: too few" if found.n < FEWEST else of_others
                     rows.append((*where, of, method, found.n, found.value, found.ci_low, found.ci_high, note))
     write_table(pd.DataFrame(rows, columns=CORRELATION), out.table)

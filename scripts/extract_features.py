@@ -18,8 +18,9 @@ with job(snakemake) as out:
         weights=params.weights,
     )
     adapter = import_module(module_of(row))
-    layers, facts = adapter.features(row, given.model, given.dataset, params.settings, machine)
+    dataset = given.dataset or None  # of mere features there may be none
+    layers, facts = adapter.features(row, given.model, dataset, params.settings, machine)
     check_layers(layers, params.row)
     if params.get("last_only"):
         layers = dict([layers.popitem()])
-    write_features(out.features, layers, describe(params.row, **given) | facts)
+    write_features(out.features, layers, describe(params.row, given.model, dataset) | facts)

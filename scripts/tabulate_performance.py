@@ -1,11 +1,13 @@
-"""The scores of all language models as one tidy table."""
-
-import pandas as pd
+"""The scores of all language models as one tidy table; published ones of models that were not run, marked as such."""
 
 from prh.job import job
+from prh.performance.performance import MEASURED, performance_table
+from prh.performance.published import read_numbers
 from prh.provenance import read_json
-from prh.tables import PERFORMANCE, write_table
+from prh.tables import write_table
 
 with job(snakemake) as out:
-    scores = [read_json(path, PERFORMANCE) for path in snakemake.input.scores]
-    write_table(pd.DataFrame(scores, columns=list(PERFORMANCE)), out.table)
+    given, params = snakemake.input, snakemake.params
+    scores = [read_json(path, MEASURED) for path in given.scores]
+    published = read_numbers(given.published[0]) if given.get("published") else None
+    write_table(performance_table(scores, published, params.get("unscored", [])), out.table)

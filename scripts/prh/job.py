@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from tqdm import tqdm
 
 from prh.errors import InputError, check_readable, check_writable
-from prh.provenance import record, record_path, write_json
+from prh.provenance import plain, record, record_path, write_json
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def job(snakemake):
 
 
 def _record(snakemake, finals, began, clock, outside):
-    params = {name: _plain(value) for name, value in snakemake.params.items()}
+    params = {name: plain(value) for name, value in snakemake.params.items()}
     script = Path(getattr(sys.modules["__main__"], "__file__", ""))  # Snakemake puts the rule's script here
     return record(
         snakemake.rule,
@@ -150,14 +150,3 @@ def _remove(path):
 def _flat(paths):
     """Every path of a Snakemake input, lists among its names included, once."""
     return sorted({str(path) for path in paths})
-
-
-def _plain(value):
-    """A parameter as JSON can write it."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_plain(v) for v in value]
-    if hasattr(value, "__dict__"):
-        return _plain(vars(value))
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

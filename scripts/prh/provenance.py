@@ -53,6 +53,17 @@ def json_text(value):
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def plain(value):
+    """A parameter as JSON can write it."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(v) for v in value]
+    if hasattr(value, "__dict__"):
+        return plain(vars(value))
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
 def write_json(path, value):
     """Write `value` as sorted, indented JSON."""
     Path(path).write_text(json_text(value), encoding="utf-8")

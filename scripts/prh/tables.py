@@ -18,7 +18,7 @@ WINDOWS = [
     *("dataset", "model_x", "model_y", "layer_x", "layer_y", "low", "high"),
     *("score", "ci_low", "ci_high", "null_mean", "null_sd", "tau", "p_value", "calibrated_score"),
 ]
-PERFORMANCE = ["model", "corpus", "bytes", "tokens", "bits_per_byte"]
+PERFORMANCE = ["model", "corpus", "bytes", "tokens", "bits_per_byte", "source"]
 LIKELIHOODS = [
     *("corpus", "model_x", "model_y", "inputs", "labels"),
     *("d_logit", "ci_low", "ci_high", "d_llv", "t1", "t2"),

@@ -18,13 +18,11 @@ def restore_times(folder=Path()):
     Returns how many were looked at. What has another content keeps its new time, so that what was made from it is made anew.
     """
     made = dict(_made(folder))
-    suspect = {path for path, (time, _) in made.items() if _time(path) > time + SLACK}
+    suspect = {path for path, (time, _) in made.items() if time_of(path) > time + SLACK}
     same = {path for path in suspect if digest(path) == made[path][1]}
     if same:
         for path in made.keys() - (suspect - same):
-            with suppress(OSError):  # somebody else's, who may read only
-                for place in (path / STAMP, path) if path.is_dir() else (path,):
-                    os.utime(place, (made[path][0],) * 2)
+            set_time(path, made[path][0])
     return len(suspect)
 
 
@@ -41,6 +39,14 @@ def _made(folder):
         yield from ((path, (time, sha)) for path, sha in outputs.items() if path.exists())
 
 
-def _time(path):
+def set_time(path, time):
+    """Give an artifact a time, in seconds; one of somebody else, who lets it be read only, keeps its own."""
+    with suppress(OSError):
+        for place in (path / STAMP, path) if path.is_dir() else (path,):
+            os.utime(place, (time, time))
+
+
+def time_of(path):
+    """The time of an artifact, as Snakemake takes it."""
     stamp = path / STAMP
     return (stamp if stamp.is_file() else path).stat().st_mtime

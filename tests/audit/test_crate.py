@@ -171,7 +171,8 @@ def test_a_run_starts_from_it(small, crates, tmp_path):
         shutil.copy(small / name, tmp_path / name)
     command = [
         sys.executable,
-        str(ROOT / "scripts" / "crate.py"),
+        str(ROOT / "scripts" / "share.py"),
+        "import",
         str(crates / "large.zip"),
         str(tmp_path),
     ]

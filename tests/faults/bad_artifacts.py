@@ -1,5 +1,6 @@
 """Bad artifacts: what lies in results/ and is not what a later rule, the audit or the crate can take."""
 
+import hashlib
 import shutil
 import zipfile
 from pathlib import Path
@@ -252,7 +253,16 @@ def final_tables():
     Path("results/tables").mkdir(parents=True, exist_ok=True)
     made = alignment_table(pd.read_parquet(TILE), pd.read_parquet(CALIBRATED), TABULATE.params["modality"])
     tables.write_table(made, "results/tables/alignment.csv")
-    facts = [{"model": "a", "corpus": "text", "bytes": 100, "tokens": 30, "bits_per_byte": 1.5}]
+    facts = [
+        {
+            "model": "a",
+            "corpus": "text",
+            "bytes": 100,
+            "tokens": 30,
+            "bits_per_byte": 1.5,
+            "source": "this run",
+        }
+    ]
     tables.write_table(pd.DataFrame(facts), "results/tables/performance.csv")
     tables.write_table(pd.DataFrame(columns=tables.CORRELATION), "results/tables/correlation.csv")
 
@@ -381,7 +391,7 @@ def results():
 
 RECORD = "results/records/results/features/d/a.safetensors.json"
 CRATE = Job("crate", output={"crate": "results/crate.zip"}, config={}, title="a test", large=False)
-AUDIT, IMPORT = command("audit.py", "run"), command("crate.py", "crate.zip", "run")
+AUDIT, IMPORT = command("audit.py", "run"), command("share.py", "import", "crate.zip", "run")
 
 
 def record_of(name, **parameters):
@@ -399,6 +409,10 @@ def record_of(name, **parameters):
     write_json(
         record_path(name), seal({**made, "run": {"started": "2026-01-01T00:00:00+00:00", "seconds": 1.0}})
     )
+
+
+def file_digest_of(data):
+    return hashlib.sha256(data).hexdigest()
 
 
 def recorded():
@@ -444,4 +458,17 @@ def runs():
         yield Row(f"import-escapes-{bad[0]}", [crate([(bad, "x")])], IMPORT, (f"import: crate.zip: member `{bad}` would be written outside its folder; do not use it",))
     yield Row("import-of-a-changed-file", [crate([(name, "x")], but=[name])], IMPORT, (f"{name}: not what its record says; get it again",))
     yield Row("import-of-a-changed-record", [crate([(RECORD, "{}")], but=[RECORD])], IMPORT, (f"{RECORD}: not a readable record",))
+    yield Row("import-with-a-damaged-list", [crate(), put("run/results/imported.json", "{")], IMPORT, ("import: run/results/imported.json: cannot be read",))
+    digest_of, place = file_digest_of(b"x"), "data/features/a.npy"
+    for what, steps, where, says in [
+        ("an-open-address", [], "http://example.org/crate.zip", "import: http://example.org/crate.zip: give an address that begins with https://"),
+        ("an-odd-digest", [], "https://example.org/crate.zip#md5=1", "https://example.org/crate.zip#md5=1: behind # a digest is meant, sha256= and 64 hexadecimal digits"),
+        ("features-that-a-list-has-not", [put("f/a.npy", "y"), put("f/SHA256SUMS", f"{digest_of}  a.npy\n")], "f", "SHA256SUMS says 2d711642"),
+        ("features-that-are-lost", [put("f/a.npy", "x"), put("f/SHA256SUMS", f"{digest_of}  b.npy\n")], "f", "f/SHA256SUMS: names b.npy, which is not there; get it again"),
+        ("features-with-an-odd-list", [put("f/a.npy", "x"), put("f/SHA256SUMS", "a.npy\n")], "f", "f/SHA256SUMS: not a list as sha256sum writes it"),
+        ("features-of-the-authors", [put("f/vit_tiny_patch16_224.augreg_in21k_pool-none.pt", "x")], "f", "config/published/official_features.tsv says c40bc27b"),
+        ("features-over-another", [put("f/a.npy", "x"), put(f"run/{place}", "mine")], "f", f"import: run/{place}: another one is there already; remove it first"),
+        ("a-folder-of-nothing", [put("f/a.txt", "x")], "f", "f: holds no artifact with a record"),
+    ]:
+        yield Row(f"import-of-{what}", steps, command("share.py", "import", where, "run"), (says,))
     yield Row("import-over-another", [crate(), put(f"run/{name}", "mine")], IMPORT, (f"import: run/{name}: another one is there already; remove it first",))

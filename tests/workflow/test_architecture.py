@@ -11,7 +11,7 @@ from helpers.project import ROOT
 LIBRARY = ROOT / "scripts" / "prh"
 # From below to above, as the map in prh/__init__.py has them: each may import itself and what stands before it.
 ORDER = [
-    *("errors", "provenance", "times", "forecast", "progress", "job"),
+    *("errors", "provenance", "times", "kept", "forecast", "progress", "job"),
     *(
         "sources",
         "features",
@@ -20,6 +20,7 @@ ORDER = [
         "performance",
         "figures",
         "report",
+        "share",
         "audit",
         "configuration",
         "command",

@@ -7,89 +7,28 @@ inputs), "sample" (a seeded sample, made again by a plain implementation, agrees
 """
 
 from collections import defaultdict
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from prh.audit.artifacts import KINDS, NotHere, has_sample, kind_of, reasons, remake
 from prh.audit.checks_sources import COMMIT
-from prh.audit.definitions import Prepared
 from prh.audit.findings import Finding, artifact_of
+from prh.audit.run import FOLDERS, Run
 from prh.errors import NOT_YOURS, InputError, check_readable
-from prh.features.layers import read_features
 from prh.job import progress
+from prh.kept import IMPORTED
 from prh.provenance import (
     MANIFEST,
-    RECORDS,
     WORKFLOW,
     digest,
     read_manifest,
-    read_record,
     tree_digests,
 )
 from prh.sources.outside import SEEN, Outside, digests
 
-FOLDERS = ("results/", "figures/")
 OUTSIDE = tuple(f"results/{name}/" for name in ("logs", "benchmarks", "audit", "records"))
-PAGES = ("results/README.md", "figures/README.md", "results/report/tour.html")
+PAGES = ("results/README.md", "figures/README.md", "results/report/tour.html", IMPORTED.as_posix())
 MOST = 3  # changed files that are named
-
-
-class Run:
-    """A folder with a run's results: its records, and what they say of each artifact."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.prepared = lru_cache(maxsize=4)(
-            self._prepared
-        )  # the layers of a feature file, as metrics take them
-        self.intact = set()  # artifacts whose digest was found to be the recorded one
-        self.damaged = {}  # record -> what is wrong with it
-        self.made = {}  # artifact -> the record of the job that made it
-        found = sorted((self.folder / RECORDS).rglob("*.json"))
-        if not found:
-            check_readable(self.folder / RECORDS)
-            raise InputError(
-                f"{self.folder}: has no records; give a folder with the results/ of a finished run"
-            )
-        for path in found:
-            name = path.relative_to(self.folder).as_posix()
-            try:
-                record = read_record(path)
-                self.made |= dict.fromkeys(record["outputs"], record)
-            except InputError as error:
-                self.damaged[name] = str(error).removeprefix(f"{path}: ")
-
-    def path(self, artifact):
-        """Where an artifact lies."""
-        return self.folder / artifact
-
-    def params(self, artifact):
-        """The parameters of the job that made it; of one that made several, with its own row of the table."""
-        params = self.made[artifact]["parameters"]
-        own = params.get("rows", {}).get(Path(artifact).name.removesuffix(".safetensors"))
-        return {**params, "row": own} if own else params
-
-    def is_intact(self, artifact):
-        """Whether it is there, as it was made: nothing is held against anything else."""
-        return artifact in self.intact
-
-    def kind(self, artifact):
-        """Its kind, by where it lies."""
-        return kind_of(artifact)
-
-    def sha256(self, artifact):
-        """Its digest by its record."""
-        return self.made[artifact]["outputs"][artifact]["sha256"]
-
-    def inputs(self, artifact):
-        """What it was made from: names of artifacts; parts of the workflow, and tables of its user, left out."""
-        named = self.made.get(artifact, {"inputs": {}})["inputs"]
-        return [name for name in named if name.startswith(FOLDERS)]
-
-    def _prepared(self, artifact, clamp, concatenate):
-        return Prepared(read_features(self.path(artifact))[0], clamp, concatenate)
 
 
 def audit(folder, samples=4, seed=0, packages=None):
@@ -133,7 +72,8 @@ def _check_digest(run, finding):
         finding.wrong.append(str(error).removeprefix(f"{path}: "))
         return
     if not path.exists():
-        finding.absent = True
+        finding.absent, finding.elsewhere = True, run.origin(finding.artifact) is not None
+        finding.remarks += ["not imported, only its record was"] * finding.elsewhere
     elif digest(path) != said["sha256"]:
         finding.wrong += _what_differs(path, said)
     else:
@@ -169,7 +109,9 @@ def _check_chain(run, finding, packages):
             wrong.append(f"made from {source}, of which there is no record")
         elif run.sha256(source) != run.made[name]["inputs"][source]:
             wrong.append(f"made from another {source} than is there now")
-    if not wrong and not run.inputs(name):
+    if not wrong and run.origin(name) and not finding.absent:
+        finding.remarks.append(f"imported from {run.origin(name)}")
+    elif not wrong and not run.inputs(name):
         wrong, remark = _source(run, name, packages)
         finding.remarks += [remark] if remark else []
     changed, remark = _outside(run, name)
@@ -207,7 +149,9 @@ def _outside(run, name):
     gone = [f"{path}, which it was made from, is gone" for path in sorted(said.keys() - {*there})]
     wrong = [*changed, *gone]
     more = [f"and {len(wrong) - MOST} more files"] if len(wrong) > MOST else []
-    return wrong[:MOST] + more, "" if wrong else f"{len(said)} files of its user are as they were"
+    origins = sorted({run.imported[path] for path in said if path in run.imported})
+    came = f", imported from {' and '.join(origins)}" if origins else ""
+    return wrong[:MOST] + more, "" if wrong else f"{len(said)} files of its user are as they were{came}"
 
 
 def _source(run, name, packages):

@@ -86,16 +86,22 @@ def _same(table, source_table, column, source, what="what it is"):
 
 
 def performance_table(run, artifact):
-    """A row per score, with what the score says."""
+    """A row per score, with what the score says; published ones only of models that were not run, and marked."""
     table = read_table(run.path(artifact)).set_index("model")
-    sources = run.inputs(artifact)
+    published = table[table.source.astype(str).str.startswith("published: ")]
+    other = sorted({*published.index} - {*run.params(artifact).get("unscored", [])})
+    if other:
+        yield f"holds a published value of {other[0]}, which was run, or is not of this run"
+    if not published.bits_per_byte.between(0, float("inf"), inclusive="neither").all():
+        yield "a published value is not above 0"
+    table, sources = table.drop(published.index), run.inputs(artifact)
     if len(sources) != len(table):
         yield f"has {len(table)} models, was made from {len(sources)}"
     for source in sources:
         if not run.is_intact(source):
             continue
         found = json.loads(run.path(source).read_text(encoding="utf-8"))
-        for column in table.columns:
+        for column in table.columns.drop("source"):
             if table.loc[found["model"], column] != found[column]:
                 yield f"{column} of {found['model']} is not that of {source}"
 

@@ -1,8 +1,8 @@
-"""A run to send to others, and one that others sent: the RO-Crate of a run, and how a run starts from it.
+"""A run to send to others: its RO-Crate.
 
 The crate is a ZIP file that follows the Workflow Run profile (https://w3id.org/ro/wfrun/workflow/0.5): the workflow itself,
-the configuration, tables, figures, all records and licences; data, features and neighbours on request. Unpacked, it is a
-folder that the audit takes.
+the configuration, tables, tiles and nulls, figures, all records and licences; data, features and neighbours on request. Unpacked, it
+is a folder that the audit takes. How a run starts from it: `prh.share.imports`.
 """
 
 import re
@@ -12,7 +12,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from prh.errors import InputError
-from prh.provenance import RECORDS, digest, json_text, read_record
+from prh.provenance import RECORDS, json_text, read_record
+from prh.share.licences import licences_of
 
 PROFILES = {  # that the crate follows: the run's, and those that they build on
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -26,10 +27,12 @@ CODE = (  # of the workflow, beside the Snakefile
     *("rules", "scripts", "envs", "notebooks", "report", "config", "docs"),
     *("LICENSE", "CITATION.cff", "requirements.txt"),
 )
-SMALL = ("figures", "results/tables", "results/performance", "results/captions", "results/downstream")
+# Scores of models, of pairs of their layers (tiles, and what chance gives), and what was made of them; and what those are made from.
+SMALL = (
+    *("figures", "results/tables", "results/alignment", "results/calibration", "results/colour"),
+    *("results/performance", "results/captions", "results/downstream"),
+)
 LARGE = ("results/data", "results/features", "results/neighbors")
-# What a run can start from, in the order of their making.
-STARTS = ("data", "features", "neighbors", "performance", "captions", "downstream")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member of the ZIP file: the same content gives the same bytes
 FORMATS = {
     ".csv": "text/csv",
@@ -82,7 +85,7 @@ def export(folder, workflow, config, path, title, large=False):
         for place, record in records.items():
             _add(crate, place, place.relative_to(folder).as_posix())
             for name, facts in record["outputs"].items():
-                if name.startswith(SMALL + LARGE * large) and (folder / name).exists():
+                if _of(name, SMALL + LARGE * large) and (folder / name).exists():
                     results.append(_add_result(crate, folder / name, name, facts))
         action = {
             "name": title,
@@ -97,6 +100,10 @@ def export(folder, workflow, config, path, title, large=False):
         crate.root_dataset["mentions"] = _entity(crate, "#run", "CreateAction", action)
         crate.write(scratch / "crate")
         _zip(scratch / "crate", path)
+
+
+def _of(name, folders):
+    return any(name.startswith(f"{folder}/") for folder in folders)
 
 
 def _entity(crate, identifier, type, properties):
@@ -165,86 +172,7 @@ def _zip(folder, path):
 
 def licences(records):
     """A Markdown table of what was fetched and under which licence, from the records."""
-    rows = set()
-    for record in records:
-        found = record["parameters"].get("row") or record["parameters"].get("package") or {}
-        if found.get("licence"):
-            rows.add((found.get("content") or found.get("name") or "", found["licence"]))
-    lines = [f"| {what} | {licence} |" for what, licence in sorted(rows)]
+    lines = [f"| {what} | {licence} |" for what, licence in licences_of(records)]
     return "\n".join(
         ["# Licences of what the run fetched", "", "| what | licence |", "|---|---|", *lines, ""]
     )
-
-
-def start_from(source, folder):
-    """Put the data, features, neighbours and scores of a published run into `folder`: names of what was taken.
-
-    source: a crate (ZIP file or unpacked), or any folder with `results/` and records. Digests are checked before
-    anything is written; what is there already stays if it is the same.
-
-    Raises
-    ------
-    InputError: nothing to start from, a file whose digest is not its record's, another file in its place.
-
-    """
-    source, folder = Path(source), Path(folder)
-    if source.is_file():
-        with tempfile.TemporaryDirectory() as scratch:
-            _unzip(source, Path(scratch))
-            return start_from(scratch, folder)
-    taken = []
-    for part in STARTS:
-        for place in sorted((source / RECORDS / "results" / part).rglob("*.json")):
-            said = place.relative_to(source)
-            taken += [
-                (name, facts, said)
-                for name, facts in read_record(place)["outputs"].items()
-                if (source / name).exists()
-            ]
-    if not taken:
-        parts = ", ".join(f"results/{part}" for part in STARTS)
-        raise InputError(f"{source}: holds no artifact with a record in {parts}; nothing to start from")
-    for name, facts, _ in taken:
-        if ".." in PurePosixPath(name).parts or not name.startswith("results/"):
-            raise InputError(f"{source}: a record speaks of `{name}`, outside results/; do not use this run")
-        if digest(source / name) != facts["sha256"]:
-            raise InputError(f"{source / name}: not what its record says; get it again")
-        if (folder / name).exists() and digest(folder / name) != facts["sha256"]:
-            raise InputError(f"{folder / name}: another one is there already; remove it first")
-    # One record may be of several artifacts.
-    missing = dict.fromkeys(
-        n for name, _, said in taken if not (folder / name).exists() for n in (name, said)
-    )
-    _copy([(source / n, folder / n) for n in missing])
-    return [name for name, *_ in taken]
-
-
-def _copy(pairs):
-    """Copy files and folders (source, target), all of them or none."""
-    moves = [(source, target.with_name(f".partial.{target.name}"), target) for source, target in pairs]
-    try:
-        for source, partial, _ in moves:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, partial, copy_function=shutil.copyfile, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(source, partial)
-    except BaseException:
-        for _, partial, _ in moves:
-            shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
-        raise
-    for _, partial, target in moves:
-        partial.rename(target)
-
-
-def _unzip(path, folder):
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                    raise InputError(
-                        f"{path}: member `{name}` would be written outside its folder; do not use it"
-                    )
-            archive.extractall(folder)
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path}: not a readable crate ({error})") from None

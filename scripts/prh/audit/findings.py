@@ -26,11 +26,12 @@ class Finding:
     wrong: list = field(default_factory=list)
     remarks: list = field(default_factory=list)
     absent: bool = False
+    elsewhere: bool = False
     rests_on: str = ""
 
     @property
     def verdict(self):
-        """fail: something is wrong with it; absent: only its record is there; suspect: it was made from what failed."""
+        """fail: something is wrong with it; absent: only its record is there, elsewhere if that was imported; suspect: it was made from what failed."""
         return "fail" if self.wrong else "absent" if self.absent else "suspect" if self.rests_on else "ok"
 
     @property
@@ -59,9 +60,9 @@ def artifact_of(name):
 
 
 def failures(findings, partial=False):
-    """The findings that make an audit fail; with `partial`, artifacts of which only the record is there do not."""
+    """The findings that make an audit fail; artifacts of which only an imported record is there do not, with `partial` any such."""
     fatal = {"fail"} if partial else {"fail", "absent"}
-    return [finding for finding in findings if finding.verdict in fatal]
+    return [f for f in findings if f.verdict in fatal and not (f.verdict == "absent" and f.elsewhere)]
 
 
 def remake_command(findings):

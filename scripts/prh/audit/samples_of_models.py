@@ -28,10 +28,13 @@ ROUNDINGS = 8  # so many roundings of the type add up
 
 def features(run, artifact, rng):
     """All layers of some items."""
-    params, inputs = run.params(artifact), _inputs(run, artifact, "model", "dataset")
+    params = run.params(artifact)
+    pairs = params.get("settings", {}).get("pairs")  # of mere features, of a data set that was not fetched
+    inputs = _inputs(run, artifact, "model", *(() if pairs else ("dataset",)))
     row = SimpleNamespace(**params["row"])
     layers, names, _ = read_features(run.path(artifact))
-    chosen, table = _some_pairs(inputs["dataset"], rng)
+    table = pd.DataFrame(index=range(pairs)) if pairs else read_captions(inputs["dataset"])
+    chosen, table = _some_pairs(table, rng)
     check_room(inputs["model"])
     if row.type not in ADAPTERS:
         raise NotHere(f"not made again: models of type {row.type}")
@@ -165,7 +168,7 @@ def captions(run, artifact, rng):
     """The bits of some captions, and the tokens of the longest of all."""
     found = json.loads(run.path(artifact).read_text(encoding="utf-8"))
     inputs = _inputs(run, artifact, "model", "dataset")
-    chosen, table = _some_pairs(inputs["dataset"], rng)
+    chosen, table = _some_pairs(read_captions(inputs["dataset"]), rng)
     model, tokenizer = language_model(run.params(artifact), inputs["model"], "causal_lm")
     reasons = []
     for item, caption in zip(chosen, table.caption, strict=True):
@@ -200,9 +203,8 @@ def _inputs(run, artifact, *kinds):
     return found
 
 
-def _some_pairs(dataset, rng):
+def _some_pairs(table, rng):
     """Numbers of some pairs of a data set, sorted, and their rows."""
-    table = pd.read_parquet(dataset / "captions.parquet")
     chosen = sorted(rng.choice(len(table), size=min(ITEMS, len(table)), replace=False).tolist())
     return chosen, table.iloc[chosen]
 

@@ -6,15 +6,14 @@ import re
 from pathlib import Path
 
 from prh.alignment.catalogue import check_metric, parse_metric
+from prh.configuration.official import OFFICIAL, check_official
 from prh.configuration.tables import files_of, packages_of, size_by_path
 from prh.errors import InputError, about
 from prh.features.adapters import ADAPTERS, TRAINED
-from prh.sources.outside import Outside, digests
 from prh.sources.registry import DATASETS, WITH_CAPTIONS
 
 FEWEST_COMPARED, FEWEST_IN_PANEL = 2, 4
 REPOSITORY = re.compile(r"[^/ @.~][^/ @]*(/[^/ @]+)?")
-OFFICIAL = "config/published/official_features.tsv"  # the authors' files
 ORIGINS = ("packages", "path", "repo")  # of a model: a row has one of them
 
 
@@ -31,6 +30,7 @@ def check(configuration, find, source):
     _check_over_n(configuration, source)
     _check_paths(configuration, find)  # after all that names models
     _check_widths(configuration)
+    _check_bits(configuration, source)
     _check_licences(configuration, source)
     _check_published(configuration, find, source)
 
@@ -109,21 +109,7 @@ def _check_paths(configuration, find):
                 )
             configuration.size(name)  # its weights can be opened
             if files.layout == "features":
-                _check_official(files, find)
-
-
-def _check_official(files, find):
-    """A file of features with the name of one of the authors' has its digest."""
-    lines = Path(find(OFFICIAL)).read_text(encoding="utf-8").splitlines()
-    rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
-    published = {row["file"]: row["sha256"] for row in rows}.get(files.names[0])
-    if published:
-        (found,) = digests(Outside(files.folder, files.names)).values()
-        if found != published:
-            raise InputError(
-                f"`{files.names[0]}` has the name of a file of the authors', but not its content ({OFFICIAL}): its SHA-256 is {found}, "
-                f"theirs {published}; get it anew, or give it another name"
-            )
+                check_official(files, find(OFFICIAL), row)
 
 
 def _check_widths(configuration):
@@ -139,6 +125,16 @@ def _check_widths(configuration):
                 f"{configuration.config['tables']['models']}, row `{row.name}`: key `width` is missing; another model is of its "
                 "family, and distances between them need it"
             )
+
+
+def _check_bits(configuration, source):
+    """Bits per byte of one run are of one text: measured, or published ones of the captions."""
+    measured, published = configuration.scored(), configuration.unscored()
+    if measured and published:
+        raise InputError(
+            f"{source}: key `performance.published_bits`: `{published[0]}` would have published bits per byte of captions, `{measured[0]}` "
+            f"measured ones of `{configuration.config['performance']['corpus']}`; set it to null, or leave one of the two out"
+        )
 
 
 def _check_names(configuration, source):

@@ -9,13 +9,23 @@ from prh.alignment.catalogue import parse_metric
 from prh.configuration.checks import check
 from prh.configuration.schema import as_yaml, read_schema, validate, with_defaults
 from prh.configuration.sizes import check_sizes, count_items, fit
-from prh.configuration.tables import look_again, packages_of, read_table, size_by_path, with_sets_expanded
+from prh.configuration.tables import (
+    look_again,
+    packages_of,
+    read_published,
+    read_table,
+    size_by_path,
+    with_sets_expanded,
+)
 from prh.errors import InputError
 from prh.features.adapters import ADAPTERS, ANY
 from prh.sources.model_files import Size
 
 TABLES = ("packages", "datasets", "models", "corpora")
 OF_SINGLE_FIGURES = ("transfer", "caption_density", "colour_geometry", "modality_gap")  # null: not drawn
+PUBLISHED = (
+    "bits per byte (captions)"  # the quantity that stands in for bits per byte of models that are not run
+)
 OF_SCORED = ("captions", "tasks", "likelihoods")  # keys of `performance` for models that have bits per byte
 RENAMED = {  # keys of earlier versions
     "exchange": "crate",
@@ -31,7 +41,7 @@ class Configuration:
     """The checked configuration; rows of the tables by name, chosen models and data sets in the config's order.
 
     sizes: items of each data set asked for, None where they are not known yet. fitted: what was left out or lowered for few
-    items, in words, or "".
+    items, in words, or "". published: bits per byte that stand in for those of models that are not run, by model.
     """
 
     config: dict
@@ -41,6 +51,7 @@ class Configuration:
     corpora: dict
     sizes: dict = field(default_factory=dict)
     fitted: str = ""
+    published: dict = field(default_factory=dict)
 
     def chosen(self, modality=None):
         """Names of the chosen models, in the config's order, optionally of one modality."""
@@ -99,14 +110,20 @@ class Configuration:
         """Names of the chosen models that have bits per byte."""
         return [name for name in self.chosen() if ADAPTERS[self.models[name].type].scored]
 
+    def unscored(self):
+        """Names of the chosen language models that are not run, and whose bits per byte are published ones."""
+        return [
+            name for name in self.chosen("language") if name in self.published and name not in self.scored()
+        ]
+
     def lacking(self):
         """What the configuration asks for and models of these kinds cannot give, in one line; "" if there is nothing."""
         kinds = {"language model": self.chosen("language"), "vision model": self.chosen("vision")}
-        kinds["causal language model"] = self.scored() or not kinds["language model"]
+        kinds["causal language model"] = self.scored() or self.unscored() or not kinds["language model"]
         absent = [kind for kind, there in kinds.items() if not there]
         performance = self.config["performance"]
         unscored = ["bits per byte", *(f"`performance.{key}`" for key in OF_SCORED if performance[key])]
-        out = [] if self.scored() else unscored
+        out = [] if self.scored() else unscored[bool(self.unscored()) :]
         out += ["alignment over performance"] if absent else []
         out += ["`caption_density`"] if self.config["caption_density"] and not self.across() else []
         out += ["`figures.downstream_vision`"] * bool(
@@ -199,7 +216,7 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
         path = config["tables"][name]
         tables[name] = read_table(find(path), read_schema(schemas, name), path)
     for row in tables["models"].values():
-        _complete(row)
+        _complete(row, config["features"]["folder"])
     config["models"] = with_sets_expanded(config["models"], tables["models"], f"{source}: key `models`")
     _leave_out(config)
     for figure in filter(config.get, OF_SINGLE_FIGURES):
@@ -209,7 +226,7 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
             f"{source}: key `{figure}.models`",
             "; name others, or set the whole key to null",
         )
-    configuration = Configuration(config=config, **tables)
+    configuration = Configuration(config=config, **tables, published=_published(config, find, source))
     check(configuration, find, source)
     sizes = count_items(configuration.datasets, configuration.asked("datasets"))
     fitted = fit(config, configuration.datasets, sizes, source)
@@ -217,13 +234,23 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     return replace(configuration, sizes=sizes, fitted=fitted)
 
 
+def _published(config, find, source):
+    """Published bits per byte by model, of the table that the config names, if it names one."""
+    path = config["performance"]["published_bits"]
+    if path is None:
+        return {}
+    return read_published(find(path), PUBLISHED, f"{source}: key `performance.published_bits`: {path}")
+
+
 def _from_elsewhere(row):
     """Whether a model comes by a path or from the hub."""
     return bool(row.repo or row.path)
 
 
-def _complete(row):
-    """What a model's row leaves out and follows from the rest of it: label, family, modality."""
+def _complete(row, folder):
+    """What a model's row leaves out and follows from the rest of it, and of the config: label, family, modality, where features lie."""
+    if folder and row.type == "features" and row.path and "/" not in row.path:
+        row.path = f"{folder}/{row.path}"
     row.label = row.label or row.name
     row.family = row.family or row.label
     if row.type in ADAPTERS:

@@ -51,6 +51,19 @@ def read_table(path, schema, source=None):
     return rows
 
 
+def read_published(path, quantity, source):
+    """Values of a quantity by model, out of a table of published numbers. Raises `InputError` if it has none, or is no such table."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
+        found = {row["model_x"]: float(row["value"]) for row in rows if row["quantity"] == quantity}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{source}: not a table of published numbers; correct it, or null") from None
+    if not found:
+        raise InputError(f"{source}: has no row with the quantity `{quantity}`; name another table, or null")
+    return found
+
+
 def packages_of(row, packages, source="config"):
     """Names of the packages that a table's row asks for, in its order; `*` takes all that match, in table order."""
     names = []

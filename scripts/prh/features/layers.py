@@ -69,9 +69,10 @@ def check_layers(layers, row):
             )
 
 
-def describe(row, model, dataset):
-    """Metadata of a feature file: model, revision, number of pairs, digests of what it was made from."""
-    manifests = {"model_sha256": model, "dataset_sha256": dataset}
+def describe(row, model, dataset=None):
+    """Metadata of a feature file: model, revision, digests of what it was made from, number of pairs of the data set, if there is one."""
+    manifests = {"model_sha256": model} | ({"dataset_sha256": dataset} if dataset else {})
     digests = {key: file_digest(Path(folder) / MANIFEST) for key, folder in manifests.items()}
     names = {"model": row["name"], "revision": row["revision"]}
-    return {**names, "pairs": read_manifest(dataset)["pairs"], **digests}
+    pairs = {"pairs": read_manifest(dataset)["pairs"]} if dataset else {}
+    return {**names, **pairs, **digests}

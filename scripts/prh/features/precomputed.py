@@ -33,8 +33,12 @@ def load(folder):
 
 
 def features(row, folder, dataset, settings, machine):
-    """Layers (n, d) by name, and what the feature file says of them; see `adapters`. Raises `InputError` for another number of pairs."""
+    """Layers (n, d) by name, and what the feature file says of them; see `adapters`. Raises `InputError` for another number of pairs.
+
+    dataset: None where only its number of pairs is known, the setting `pairs`.
+    """
     layers = load(folder)
     found = len(next(iter(layers.values())))
-    check_pairs("model table", row.name, found, Path(dataset).name, read_manifest(dataset)["pairs"])
-    return layers, {"pooling": "as in the file that was given"}
+    pairs = read_manifest(dataset)["pairs"] if dataset else settings["pairs"]
+    check_pairs("model table", row.name, found, Path(dataset).name if dataset else "of the table", pairs)
+    return layers, {"pooling": "as in the file that was given", **({} if dataset else {"pairs": found})}

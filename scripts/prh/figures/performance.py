@@ -75,6 +75,9 @@ def alignment_by_family(table, models, caption, performance_label):
 
     table: columns as for `alignment_vs_performance`.
     """
+    lacking = list(dict.fromkeys(table[table.bits_per_byte.isna()].model_x))
+    if lacking:
+        caption += f"\nnot shown, without bits per byte: {', '.join(models[m]['label'] for m in lacking)}"
     table = table.dropna(subset="bits_per_byte")
     families = list(dict.fromkeys(models[model]["family"] for model in table.model_y))
     with mpl.rc_context(STYLE):

@@ -76,9 +76,7 @@ def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS,
                 f"{where}{page}: no such repository, or a private one; correct the name, or set HF_TOKEN"
             ) from None
         except RevisionNotFoundError:
-            raise InputError(
-                f"{where}{repo} has no revision `{revision}`; correct the column `revision`"
-            ) from None
+            raise InputError(f"{where}{repo} has no revision `{revision}`; correct it") from None
         except PASSING as error:
             if constants.HF_HUB_OFFLINE and isinstance(
                 error, (LocalEntryNotFoundError, RevisionResolutionError)
