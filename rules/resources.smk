@@ -57,12 +57,16 @@ def memory_of_features(wildcards, attempt):
 
 
 def memory_of_tile(wildcards, attempt):
-    """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.alignment.knn_graph."""
+    """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.alignment.knn_graph.
+
+    Of kernels that are permuted all n x n cells and half of them; of more items only the features, twice.
+    """
     n, models = items(wildcards.dataset), tile_models(wildcards)
     layers = sum(SETUP.size(name).layers for name in models)
     if METRICS[wildcards.metric].family == "neighbors":
         return megabytes(min(n * n, n * K_MAX * layers) * layers, attempt)
-    return megabytes(bytes_of_features(wildcards.dataset, models) + 4 * n * n * layers, attempt)
+    held = 6 * n * n if n <= SAMPLES_HELD else HELD_OF_A_LAYER
+    return megabytes(2 * bytes_of_features(wildcards.dataset, models) + held * layers, attempt)
 
 
 def bytes_of_features(dataset, models):

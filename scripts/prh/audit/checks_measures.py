@@ -8,14 +8,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from prh.alignment.catalogue import METRICS
+from prh.alignment.catalogue import METRICS, SAMPLES_HELD
 from prh.alignment.neighbors import read_index
 from prh.features.layers import read_features
 from prh.features.tensors import read_tensors
 from prh.provenance import MANIFEST, file_digest
 from prh.sources.caption_levels import distinct_captions, read_levels
 from prh.sources.datasets import which_caption
-from prh.tables import COLOUR_PLACES, DISTANCE, LIKELIHOODS_FORMAT, NULLS, SCORES, read_parts, read_table
+from prh.tables import (
+    COLOUR_PLACES,
+    DISTANCE,
+    ERROR,
+    LIKELIHOODS_FORMAT,
+    NULLS,
+    SCORES,
+    read_parts,
+    read_table,
+)
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
 SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of documents
@@ -136,8 +145,19 @@ def alignment(run, artifact):
 
     if params["metric"] == "mutual_knn":
         yield from _triangles(table)
+    if METRICS[params["metric"]].kernel == "ranks" and (table.n > SAMPLES_HELD).any():
+        yield from _errors_of_ranks(run.path(artifact))
     if METRICS[params["metric"]].family == "tree":
         yield from _tree_distances(run.path(artifact))
+
+
+def _errors_of_ranks(path):
+    """Ranks by blocks say by how much each score is off at most, and it is little."""
+    table = pd.read_parquet(path)
+    if ERROR not in table:
+        yield f"has no column {ERROR}"
+    elif not table[ERROR].between(0, 0.01).all():
+        yield f"a score is off by up to {table[ERROR].max()}: more than a hundredth"
 
 
 def _tree_distances(path):

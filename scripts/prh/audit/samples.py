@@ -25,6 +25,7 @@ from prh.tables import DISTANCE, LIKELIHOODS_FORMAT, MEAN, read_table
 
 RANK_TOLERANCE = 1e-5  # of a layer's spread: neighbours whose cosines differ by no more may change places
 ROUNDINGS = 10  # times what rounding the features to float32, as the metrics take them, changes in a score, it may be off
+MADE_AGAIN = 16_384  # items up to which n x n matrices are made for it
 TIES = 2e-3  # of a share of neighbours, or a window of ranks: what is equal but for rounding may come in another order
 TOLERANCE = {
     "neighbors": 1e-9,
@@ -70,6 +71,8 @@ def alignment(run, artifact, rng):
     table, params = pd.read_parquet(run.path(artifact)), run.params(artifact)
     name, spec = params["metric"], METRICS[params["metric"]]
     reasons, worst = [], 0.0
+    if spec.family in ("kernel", "cknna", "tree") and table.n.max() > MADE_AGAIN:
+        raise NotHere(f"not made again: it takes n x n matrices of {table.n.max():,} items")
     for row in table.iloc[rng.choice(len(table), size=min(ITEMS, len(table)), replace=False)].itertuples():
         k = None if pd.isna(row.k) else int(row.k)
         (x, ids_x), (y, ids_y) = (
