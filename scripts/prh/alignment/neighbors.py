@@ -115,9 +115,7 @@ def nearest_neighbors(x: Tensor, k: int, block: int = BLOCK) -> Tensor:
 def rank(x: Tensor, k: int, block: int = BLOCK) -> Ranking:
     """As `nearest_neighbors`, with the similarities; what is ranked for a large k holds every smaller one."""
     check_k(k, len(x))
-    x, squares, own = _centred(x)
-    excess = squares - 1
-    h = (excess.where(excess.abs() > LENGTH_ERROR, 0) - own) / 2
+    x, h, squares = ranked_by(x)
     # One candidate more than asked for shows whether the last place is tied.
     if len(x) <= block:
         similarities = gram(x).add_(h).fill_diagonal_(-torch.inf)
@@ -130,6 +128,13 @@ def rank(x: Tensor, k: int, block: int = BLOCK) -> Ranking:
         ordered = products.sort(dim=1, descending=True, stable=True)
         values[rows], ids[rows] = ordered.values[:, : k + 1], ordered.indices[:, : k + 1]
     return Ranking(ids[:, :k].to(torch.int32), values[:, :k].contiguous(), h, squares)
+
+
+def ranked_by(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """c = x - mean and h, by which rows are ranked (see the module), and the squared lengths of x's rows."""
+    x, squares, own = _centred(x)
+    excess = squares - 1
+    return x, (excess.where(excess.abs() > LENGTH_ERROR, 0) - own) / 2, squares
 
 
 def index_layers(layers: Sequence[Tensor], k: int, block: int = BLOCK) -> Tensor:
