@@ -9,7 +9,7 @@ sys.path.insert(0, str(BASE / "scripts"))
 
 from prh.configuration import loading
 from prh.configuration.tables import packages_of, revision_of
-from prh.alignment.catalogue import METRICS, parse_metric
+from prh.alignment.catalogue import HELD_OF_A_LAYER, METRICS, SAMPLES_HELD, parse_metric
 from prh.errors import InputError, check_folders
 from prh.features import panel
 from prh.features.adapters import ADAPTERS, maker_of, module_of
@@ -23,6 +23,7 @@ from prh.times import restore_times
 # and asking for it anew, page by page, which halves the system's share of the CPU time.
 os.environ.setdefault("MALLOC_MMAP_MAX_", "0")
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy and SciPy: else each job would take all cores
 
 
 def find(path):

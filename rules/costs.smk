@@ -143,6 +143,9 @@ WORK = {
     "score_language_model": run_on_text,
     "evaluate_downstream": run_on_benchmarks,
     "index_neighbors": lambda wildcards: all_with_all(wildcards, [wildcards.model]),
+    "index_rows": lambda wildcards: all_with_all(wildcards, [wildcards.model])
+    * ROWS_PER_JOB
+    / items(wildcards.dataset),
     "measure_alignment": measure,
     "calibrate_alignment": calibrate,
 }

@@ -73,13 +73,29 @@ def memory_of_features(wildcards, attempt):
     return megabytes(3 * bytes_of_features(wildcards.dataset, [wildcards.model]), attempt)
 
 
+def memory_of_rows(wildcards, attempt):
+    """MB for the neighbours of some items of many: one layer three times, or all of them as one, and the rows' neighbours."""
+    size = SETUP.size(wildcards.model)
+    width = size.width * (2 * size.layers if CONFIG["alignment"]["concatenate_layers"] else 1)
+    return megabytes(12 * items(wildcards.dataset) * width + 8 * ROWS_PER_JOB * K_MAX * size.layers, attempt)
+
+
+def memory_of_table(wildcards, attempt):
+    """MB for the neighbour table of a model, and a part of it."""
+    return megabytes(8 * items(wildcards.dataset) * K_MAX * SETUP.size(wildcards.model).layers, attempt)
+
+
 def memory_of_tile(wildcards, attempt):
-    """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.alignment.knn_graph."""
+    """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.alignment.knn_graph.
+
+    Of kernels that are permuted all n x n cells and half of them; of more items only the features, twice.
+    """
     n, models = items(wildcards.dataset), tile_models(wildcards)
     layers = sum(SETUP.size(name).layers for name in models)
     if METRICS[wildcards.metric].family == "neighbors":
         return megabytes(min(n * n, n * K_MAX * layers) * layers, attempt)
-    return megabytes(bytes_of_features(wildcards.dataset, models) + 4 * n * n * layers, attempt)
+    held = 6 * n * n if n <= SAMPLES_HELD else HELD_OF_A_LAYER
+    return megabytes(2 * bytes_of_features(wildcards.dataset, models) + held * layers, attempt)
 
 
 def memory_over_n(_wildcards, attempt):

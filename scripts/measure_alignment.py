@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 
 from prh.alignment.align import align_states, open_tile
+from prh.alignment.blocks import Blocks
 from prh.alignment.catalogue import METRICS
 from prh.alignment.metrics import layer_state
 from prh.alignment.trees import distances_lite
 from prh.errors import about
 from prh.job import job, progress, use_threads
-from prh.tables import DISTANCE
+from prh.tables import DISTANCE, ERROR
 
 with job(snakemake) as out:
     params, metric = snakemake.params, snakemake.params.metric
@@ -35,5 +36,7 @@ with job(snakemake) as out:
             part |= {"layer_x": layer_x, "layer_y": layer_y, "score": scores.ravel(), "n": states[x].n}
             if METRICS[metric].family == "tree":
                 part[DISTANCE] = distances_lite(states[x].data, states[y].data).numpy().ravel()
+            if METRICS[metric].kernel == "ranks" and isinstance(states[x].data, Blocks):
+                part[ERROR] = (states[x].data.errors[:, None] + states[y].data.errors).numpy().ravel()
             parts.append(pd.DataFrame(part).astype({"k": "Int64"}))
     pd.concat(parts, ignore_index=True).to_parquet(out.scores, index=False)

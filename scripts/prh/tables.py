@@ -102,6 +102,7 @@ COLUMNS = {
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 DISTANCE = "distance"  # only in the tiles of rtd_lite: the distance that the score is made of
+ERROR = "error"  # only in the tiles of ranks by blocks: by how much a score is off at most
 NULLS = [*PAIR, "ci_low", "ci_high", "null_mean", "tau", "p_value", "calibrated_score"]
 
 
@@ -123,12 +124,12 @@ def read_table(path):
 
 
 def read_parts(paths, columns):
-    """Several Parquet files with the same `columns`, and perhaps DISTANCE, which is left out, as one table."""
+    """Several Parquet files with the same `columns`, and perhaps DISTANCE or ERROR, which are left out, as one table."""
     return pd.concat([_read(_read_parquet, path, columns) for path in paths], ignore_index=True)
 
 
 def _read_parquet(path):
-    return pd.read_parquet(path).drop(columns=DISTANCE, errors="ignore")
+    return pd.read_parquet(path).drop(columns=[DISTANCE, ERROR], errors="ignore")
 
 
 def _read_csv(path):

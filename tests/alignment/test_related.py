@@ -131,8 +131,8 @@ def test_the_collapsed_layer_does_not_win():
 
 
 def test_too_many_samples_and_none_that_differ():
-    with pytest.raises(InputError, match="at most 20,000 samples, here 20,001; take fewer"):
-        trees.make_trees([torch.zeros(20_001, 1)])
+    with pytest.raises(InputError, match="rtd_lite takes at most 20,000 samples, here 20,001; take fewer"):
+        layer_state("rtd_lite", [torch.zeros(20_001, 1)])
     with pytest.raises(
         InputError, match="layer 1: rtd_lite is not defined, nine tenths of its distances are 0"
     ):

@@ -150,6 +150,10 @@ def configurations():
             else ("Configuration error. ", "/mine.yaml: ")
         )
         yield Row(f"config-{name}", [config(**changes)], dry_run, (*named, says))
+    most = "key `alignment.metrics`: cka_rbf_1 takes 50,000, trsa_0_0.075 takes 50,000, trsa_0.2_0.8 takes 50,000, rtd_lite takes 20,000 items at most, but data set `openmoji_1024` has 50,001; take them out, or fewer items"
+    yield Row("config-too-many-items", [table("datasets", cell("openmoji_1024", "size", "50001"))], dry_run, ("Configuration error. ", "/mine.yaml: ", most))
+    windows = "key `figures.layer_pairs`: windows of distances take at most 8,192 items, but data set `openmoji_1024` has 8,193; name no pairs, or fewer items"
+    yield Row("config-too-many-items-for-windows", [table("datasets", cell("openmoji_1024", "size", "8193"))], dry_run, ("Configuration error. ", "/mine.yaml: ", windows))
 
 
 def bad_tables():

@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+from collections import Counter
 
 import pandas as pd
 import pytest
 
 from helpers.project import ROOT, SNAKEMAKE, snakemake
 from helpers.rules import variables
+from helpers.runs import plan
 from prh.alignment.neighbors import read_index
 from prh.features.layers import read_features
 from prh.provenance import digest
@@ -113,3 +115,14 @@ def test_own_captions_have_the_alignment_of_the_main_table(small):
     assert len(both) == len(own) == 4
     assert both.score_x.to_numpy() == pytest.approx(both.score_y.to_numpy(), abs=1e-9)
     assert (both.layer_x_x == both.layer_x_y).all()
+
+
+def test_neighbours_of_many_items_are_jobs_of_rows(tmp_path):
+    """1,024 items in rows of 400: three jobs for each of the ten models, and one that joins their tables."""
+    config = tmp_path / "many.yaml"
+    config.write_text(json.dumps({"alignment": {"rows_per_job": 400}}))
+    jobs, _, own = plan(ROOT / "config/config.yaml", config)
+    rules = Counter(job.rule for job in jobs.values())
+    assert (rules["index_neighbors"], rules["index_rows"], rules["join_neighbors"]) == (0, 30, 10)
+    rows = sorted(job.params.rows for job in own.values() if job.rule.name == "index_rows")
+    assert rows == sorted(10 * [[0, 400], [400, 800], [800, 1200]])

@@ -18,6 +18,7 @@ from scipy import sparse
 from torch import Tensor
 
 from prh.alignment.align import best_pair, raw_states
+from prh.alignment.blocks import Blocks
 from prh.alignment.catalogue import METRICS
 from prh.alignment.cknna import hsic
 from prh.alignment.kernels import TOGETHER, Kernels, square_matrix
@@ -218,6 +219,8 @@ def one_layer(state: LayerState, layer: int) -> LayerState:
         data = Kernels(data.n, data.vectors[pick], data.squares[pick])
     elif isinstance(data, Trees):
         data = Trees(data.n, data.ends[pick], data.lengths[pick], data.weights[pick])
+    elif isinstance(data, Blocks):
+        data = data.pick(pick)
     elif isinstance(data, Tensor | list):
         data = data[pick]
     else:

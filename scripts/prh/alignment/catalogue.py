@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from prh.errors import InputError
 
 MODES = ("robust", "reference")
+SAMPLES_HELD = 8192  # of which n x n matrices are held
+MOST_BY_BLOCKS = 50_000  # of which such matrices are made block by block
+HELD_OF_A_LAYER = 2**25  # bytes, about, that are then held of each layer beside its features
+MOST_IN_TREES = 20_000  # of which spanning trees are found
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Metric:
     maximum, minimum: the ends of its range in robust mode, None where it has none.
     cheap_null: a permutation costs far less than computing the metric anew.
     official: the official code has it, so there is a reference mode.
-    fewest: items that it needs at least to say anything; with neighbours k + 2.
+    fewest: items that it needs at least to say anything; with neighbours k + 2. most: items that it takes at most, None where
+        there is no limit but memory.
     kernel, sigma, window, variant: which kernel, of which distances, or CKNNA variant it is made of.
     """
 
@@ -36,6 +41,7 @@ class Metric:
     cheap_null: bool = True
     official: bool = True
     fewest: int = 4
+    most: int | None = None
     kernel: str | None = None
     sigma: float = 1.0
     window: tuple[float, float] = (0.0, 1.0)
@@ -73,6 +79,7 @@ def _trsa(low: float, high: float) -> Metric:
         ordinal=True,
         batchable=high - low >= 0.5,
         minimum=-1.0,
+        most=MOST_BY_BLOCKS,
         kernel="ranks",
         window=(low, high),
     )
@@ -87,7 +94,8 @@ def _cknna(label: str, variant: str, **properties) -> Metric:
 
 
 def _kernel(label: str, kernel: str, **properties) -> Metric:
-    return Metric(label, "kernel", is_global=True, kernel=kernel, **properties)
+    most = MOST_BY_BLOCKS if kernel in ("rbf", "ranks") else None
+    return Metric(label, "kernel", is_global=True, kernel=kernel, most=most, **properties)
 
 
 # Names with a number, as cka_rbf_0.5, carry the RBF kernel's sigma, in units of the L2-normalised features.
@@ -112,7 +120,7 @@ LISTED: dict[str, Metric] = {
     "rsa": _kernel("RSA", "ranks", ordinal=True, batchable=True, minimum=-1.0, official=False),
     "trsa_0_0.075": _trsa(0, 0.075),
     "trsa_0.2_0.8": _trsa(0.2, 0.8),
-    "rtd_lite": Metric("RTD-Lite (share of shared tree)", "tree", is_global=True),
+    "rtd_lite": Metric("RTD-Lite (share of shared tree)", "tree", is_global=True, most=MOST_IN_TREES),
     # Ten components: of fewer than twelve items they span all that there is, and every score is 1.
     "svcca": Metric("SVCCA", "subspace", is_global=True, fewest=12),
     "procrustes": Metric("Procrustes", "subspace", is_global=True, cheap_null=False, official=False),

@@ -9,17 +9,18 @@ exact enough for features whose mean cosine is near 1.
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from prh.alignment.blocks import Blocks, block_products, make_blocks, squared_distances
+from prh.alignment.catalogue import SAMPLES_HELD
 from prh.alignment.neighbors import centre, gram
-from prh.errors import InputError
 
-DENSE_LIMIT = (
-    8192  # samples up to which n x n matrices are kept; above, linear kernels go by way of the features
-)
+DENSE_LIMIT = SAMPLES_HELD  # above, linear kernels go by way of the features, others by blocks
 CHUNK = 2**12  # matrix cells multiplied at a time in float32; the sums are added up in float64
-TOGETHER = 8  # permutations multiplied at a time: larger products, of less overhead
+TOGETHER = 16  # permutations multiplied at a time at most: larger products, of less overhead
+WIDE = 512  # columns of such a product: more no longer help, and are more to hold
 LINEAR = ("linear", "unbiased")
 SAME_ROW = (
     4 * torch.finfo(torch.float32).eps
@@ -36,8 +37,13 @@ class Kernels:
 
     @cached_property
     def by_cell(self) -> Tensor:
-        """The vectors the other way round, one row per matrix cell, for permuting."""
-        return self.vectors.T.contiguous()
+        """The vectors the other way round, one row for each of the n x n cells, both halves, for permuting: (n * n, layers).
+
+        The cells of a permuted row then lie in one row of the matrix, which the processor's cache holds.
+        """
+        return self.vectors.T.contiguous().index_select(
+            0, _half_places(self.n, self.vectors.device).flatten()
+        )
 
 
 @dataclass
@@ -52,18 +58,21 @@ class Features:
 
 def make_kernels(
     layers: list[Tensor], kind: str, sigma: float = 1.0, window: tuple[float, float] = (0.0, 1.0)
-) -> Kernels | Features:
+) -> Kernels | Features | Blocks:
     """The centred kernels of the prepared layers (n, d_l) of one model.
 
     kind: "linear" (HKH), "unbiased" (U-centred, so that dot products are the unbiased HSIC of Song et al. 2012),
         "rbf" (exp(-|a - b|^2 / (2 sigma^2)), then HKH), "ranks" (ranks of the pairwise distances).
     window: of "ranks": quantiles l < u; ranks below the one are as low as it, those above the other as high (the
         geo-topological transform of Lin and Kriegeskorte 2023, arXiv:2309.11028).
-    Raises InputError for "rbf" and "ranks" above DENSE_LIMIT samples.
+    Above DENSE_LIMIT samples no matrix is kept; see `Features` and the module `blocks`.
     """
     n = len(layers[0])
     if n > DENSE_LIMIT:
-        return _make_features([centre(layer) for layer in layers], kind, n)
+        centred = [centre(layer) for layer in layers]
+        return (
+            _make_features(centred, kind, n) if kind in LINEAR else make_blocks(centred, kind, sigma, window)
+        )
     half, diagonal = _half_cells(n, layers[0].device), diagonal_cells(n, layers[0].device)
     vectors = layers[0].new_empty(len(layers), len(half))
     squares = []
@@ -82,7 +91,7 @@ def make_kernels(
 
 
 def kernel_products(
-    x: Kernels | Features, y: Kernels | Features, permutation: Tensor | None = None
+    x: Kernels | Features | Blocks, y: Kernels | Features | Blocks, permutation: Tensor | None = None
 ) -> Tensor:
     """Cosines of all kernels of x with all of y: (layers_x, layers_y) float64.
 
@@ -90,26 +99,44 @@ def kernel_products(
     """
     if permutation is not None:
         return permuted_products(x, y, permutation.unsqueeze(0))[0]
-    if isinstance(x, Features):
-        return _feature_products(x, y, None)
+    if not isinstance(x, Kernels):
+        return (block_products if isinstance(x, Blocks) else _feature_products)(x, y)
     total = torch.zeros(len(x.vectors), len(y.vectors), dtype=torch.float64, device=x.vectors.device)
     for a, b in zip(x.vectors.split(CHUNK, dim=1), y.vectors.split(CHUNK, dim=1), strict=True):
         total += a @ b.T
     return total
 
 
-def permuted_products(x: Kernels | Features, y: Kernels | Features, permutations: Tensor) -> Tensor:
+def permuted_products(
+    x: Kernels | Features | Blocks, y: Kernels | Features | Blocks, permutations: Tensor
+) -> Tensor:
     """As `kernel_products`, for each of some permutations (p, n): (p, layers_x, layers_y) float64."""
-    if isinstance(x, Features):
-        return torch.stack([_feature_products(x, y, permutation) for permutation in permutations])
+    if not isinstance(x, Kernels):
+        products = block_products if isinstance(x, Blocks) else _feature_products
+        return torch.stack([products(x, y, permutation) for permutation in permutations])
+    n, count = x.n, x.vectors.shape[1]
+    rows, columns = _half_indices(n, x.vectors.device)
     parts = []
-    for some in permutations.split(TOGETHER):
-        cells = torch.stack([_permuted_cells(permutation) for permutation in some], dim=1)
+    for some in permutations.split(max(1, min(TOGETHER, WIDE // len(y.vectors)))):
         total = x.vectors.new_zeros(len(x.vectors), len(some) * len(y.vectors), dtype=torch.float64)
-        for a, places in zip(x.vectors.split(CHUNK, dim=1), cells.split(CHUNK), strict=True):
-            total += a @ y.by_cell.index_select(0, places.flatten()).view(len(places), -1)
+        labels = some.T.contiguous()
+        starts = labels * n
+        gathered = x.vectors.new_empty(min(CHUNK, count) * len(some), len(y.vectors))
+        for start in range(0, count, CHUNK):
+            cells = slice(start, start + CHUNK)
+            places = starts.index_select(0, rows[cells]) + labels.index_select(0, columns[cells])
+            values = _take(y.by_cell, places.flatten(), gathered[: places.numel()])
+            total += x.vectors[:, cells] @ values.view(len(places), -1)
         parts.append(total.view(len(x.vectors), len(some), -1).transpose(0, 1))
     return torch.cat(parts)
+
+
+def _take(table: Tensor, places: Tensor, out: Tensor) -> Tensor:
+    """Rows of a table; on a processor by NumPy, whose way to copy short rows is the faster one."""
+    if table.is_cuda:
+        return torch.index_select(table, 0, places, out=out)
+    np.take(table.numpy(), places.numpy(), axis=0, out=out.numpy(), mode="clip")
+    return out
 
 
 def square_matrix(kernels: Kernels, layer: int) -> Tensor:
@@ -126,7 +153,7 @@ def _centred_kernel(products: Tensor, kind: str, sigma: float) -> Tensor:
     if kind == "unbiased":
         return _u_centre(products.fill_diagonal_(0))
     norms = products.diagonal().clone()
-    distances = (norms.unsqueeze(1) + norms - 2 * products).clamp_(min=0).fill_diagonal_(0)
+    distances = squared_distances(products, norms, norms).fill_diagonal_(0)
     # exp less 1, which centring takes off anyway: near items differ by less than 1 is rounded to.
     kernel = torch.expm1(distances.double() / (-2 * sigma**2))
     means = kernel.mean(dim=1)
@@ -163,7 +190,9 @@ def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
     """
     n = len(distances)
     i, j = torch.tril_indices(n, n, offset=-1, device=distances.device)
-    values, order = distances[i, j].sort()
+    values = distances[i, j]
+    order = _ascending(values)
+    values = values[order]
     _, group, counts = torch.unique_consecutive(values, return_inverse=True, return_counts=True)
     ends = counts.cumsum(0).double()
     mid = (ends - (counts - 1) / 2)[group]
@@ -173,6 +202,11 @@ def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
     out = torch.zeros_like(distances)
     out[i, j] = ranks.to(out)
     return out
+
+
+def _ascending(values: Tensor) -> Tensor:
+    """The places of values in rising order, equal ones in any; NumPy's sort has vector instructions."""
+    return values.argsort() if values.is_cuda else torch.from_numpy(np.argsort(values.numpy()))
 
 
 def clipped(values: Tensor, ascending: Tensor, low: float, high: float) -> Tensor:
@@ -202,6 +236,13 @@ def _half_cells(n: int, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=2)
+def _half_indices(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Row and column of each cell of the lower half, int32."""
+    rows, columns = torch.tril_indices(n, n, device=device, dtype=torch.int32)
+    return rows, columns
+
+
+@lru_cache(maxsize=2)
 def _half_places(n: int, device: torch.device) -> Tensor:
     """The (n, n) matrix of each cell's place in the lower half, or its mirror's, int32."""
     half = _half_cells(n, device)
@@ -217,25 +258,13 @@ def diagonal_cells(n: int, device: torch.device) -> Tensor:
     return i * (i + 3) // 2
 
 
-def _permuted_cells(permutation: Tensor) -> Tensor:
-    """For each cell of the lower half, the cell that the permutation of rows and columns puts there."""
-    n, device = len(permutation), permutation.device
-    places = _half_places(n, device)
-    permuted = places.index_select(0, permutation).T.contiguous().index_select(0, permutation)
-    return permuted.flatten().index_select(0, _half_cells(n, device))
-
-
 def _make_features(centred: list[Tensor], kind: str, n: int) -> Features:
-    if kind not in LINEAR:
-        raise InputError(
-            f"this metric keeps n x n matrices: at most {DENSE_LIMIT} samples, here {n}; take fewer"
-        )
     features = Features(n, centred, kind == "unbiased", torch.ones(len(centred), dtype=torch.float64))
     features.squares = torch.stack([_inner(layer, layer, features.unbiased) for layer in centred])
     return features
 
 
-def _feature_products(x: Features, y: Features, permutation: Tensor | None) -> Tensor:
+def _feature_products(x: Features, y: Features, permutation: Tensor | None = None) -> Tensor:
     out = torch.empty(len(x.layers), len(y.layers), dtype=torch.float64)
     for j, b in enumerate(y.layers):
         permuted = b if permutation is None else b[permutation]

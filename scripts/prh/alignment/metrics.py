@@ -66,6 +66,8 @@ def layer_state(
         check_k(k, n)
     elif n < 4:
         raise InputError(f"{n} samples are too few for {metric}: at least 4 are needed")
+    if spec.most is not None and n > spec.most:
+        raise InputError(f"{metric} takes at most {spec.most:,} samples, here {n:,}; take fewer")
     held = layers.shape[2] if is_table else layers[0].ids.shape[1] if is_ranked else math.inf
     if held < (k or 0):
         raise InputError(f"k = {k}, but the neighbour table holds only {held} neighbours")

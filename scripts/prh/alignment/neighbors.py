@@ -13,13 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
 from prh.errors import InputError
 from prh.features.tensors import read_tensors, write_tensors
 
 BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
-STRIP = 256  # rows per product of a symmetric matrix
+STRIP = (
+    256  # rows per product of a symmetric matrix, and rows in which the largest of a matrix are looked for
+)
+CACHED = 2**17  # values that stay in the processor's cache while they are centred and measured
+OFF_CENTRE = 1e-6  # a mean's rounding, against the rows' length, from which on it is taken off once more
 LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
 FORMAT = "prh-neighbors 1"
 
@@ -54,18 +59,48 @@ def gram(x: Tensor) -> Tensor:
     n = len(x)
     if n <= STRIP or x.is_cuda:
         return x @ x.T
-    out = x.new_empty(n, n)
+    if torch.get_num_threads() == 1:  # SciPy's BLAS has a product of half the matrix, and threads of its own
+        (half,) = get_blas_funcs(["syrk"], [x.numpy()])
+        out = torch.from_numpy(half(1.0, x.numpy().T, trans=1).T)
+    else:
+        out = x.new_empty(n, n)
+        for start in range(0, n, STRIP):
+            rows = slice(start, start + STRIP)
+            torch.mm(x[rows], x[: start + STRIP].T, out=out[rows, : start + STRIP])
     for start in range(0, n, STRIP):
-        stop = min(start + STRIP, n)
-        torch.mm(x[start:stop], x[:stop].T, out=out[start:stop, :stop])
-        out[:start, start:stop] = out[start:stop, :start].T
+        rows = slice(start, start + STRIP)
+        out[:start, rows] = out[rows, :start].T
+        square = out[rows, rows]
+        square.copy_(square.tril() + square.tril(-1).T)
     return out
 
 
 def centre(x: Tensor) -> Tensor:
     """x (n, d) less its mean."""
-    once = x - x.mean(dim=0)
-    return once.sub_(once.mean(dim=0))  # the mean of x has an error of float32, its own mean has next to none
+    return _centred(x)[0]
+
+
+def _centred(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """x (n, d) less its mean, and the squared lengths of its rows before and after.
+
+    Memory is what takes the time: each row is read once for the mean and once for all else.
+    """
+    n = len(x)
+    mean = torch.mv(x.T, x.new_ones(n)) / n
+    out, before, after = torch.empty_like(x), x.new_empty(n), x.new_empty(n)
+    step = n if x.is_cuda else max(1, CACHED // x.shape[1])
+    for rows, centred, was, length in zip(
+        *(part.split(step) for part in (x, out, before, after)), strict=True
+    ):
+        torch.sub(rows, mean, out=centred)
+        torch.linalg.vector_norm(rows, dim=1, out=was)
+        torch.linalg.vector_norm(centred, dim=1, out=length)
+    # The mean's rounding counts where samples hardly differ; the mean of what is left has next to none.
+    rounding = mean.norm() * n**0.5 * torch.finfo(x.dtype).eps
+    if bool(rounding > OFF_CENTRE * after.norm() / n**0.5):
+        out -= out.mean(dim=0)
+        after = torch.linalg.vector_norm(out, dim=1)
+    return out, before.square_(), after.square_()
 
 
 def nearest_neighbors(x: Tensor, k: int, block: int = BLOCK) -> Tensor:
@@ -80,14 +115,11 @@ def nearest_neighbors(x: Tensor, k: int, block: int = BLOCK) -> Tensor:
 def rank(x: Tensor, k: int, block: int = BLOCK) -> Ranking:
     """As `nearest_neighbors`, with the similarities; what is ranked for a large k holds every smaller one."""
     check_k(k, len(x))
-    squares = x.square().sum(dim=1)
-    excess = squares - 1
-    x = centre(x)
-    h = (excess.where(excess.abs() > LENGTH_ERROR, 0) - x.square().sum(dim=1)) / 2
+    x, h, squares = ranked_by(x)
     # One candidate more than asked for shows whether the last place is tied.
     if len(x) <= block:
         similarities = gram(x).add_(h).fill_diagonal_(-torch.inf)
-        values, ids = similarities.topk(k + 1, dim=1)
+        values, ids = _largest(similarities, k + 1)
     else:
         values, ids = _streamed_top(x, h, k + 1, block)
     tied = (values[:, :-1] == values[:, 1:]).any(dim=1).nonzero().flatten()
@@ -96,6 +128,13 @@ def rank(x: Tensor, k: int, block: int = BLOCK) -> Ranking:
         ordered = products.sort(dim=1, descending=True, stable=True)
         values[rows], ids[rows] = ordered.values[:, : k + 1], ordered.indices[:, : k + 1]
     return Ranking(ids[:, :k].to(torch.int32), values[:, :k].contiguous(), h, squares)
+
+
+def ranked_by(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """c = x - mean and h, by which rows are ranked (see the module), and the squared lengths of x's rows."""
+    x, squares, own = _centred(x)
+    excess = squares - 1
+    return x, (excess.where(excess.abs() > LENGTH_ERROR, 0) - own) / 2, squares
 
 
 def index_layers(layers: Sequence[Tensor], k: int, block: int = BLOCK) -> Tensor:
@@ -131,6 +170,18 @@ def _check_table(path: str | Path, ids: Tensor) -> None:
         raise InputError(f"{path}: neighbour ids outside 0 ... {ids.shape[1] - 1}")
 
 
+def _largest(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest of each row, in falling order, and their columns: NumPy's partition has vector instructions for it."""
+    if matrix.is_cuda or count >= matrix.shape[1]:
+        return matrix.topk(count, dim=1)
+    values, columns = matrix.new_empty(len(matrix), count), torch.empty(len(matrix), count, dtype=torch.int64)
+    for rows, top, where in zip(matrix.split(STRIP), values.split(STRIP), columns.split(STRIP), strict=True):
+        some = torch.from_numpy(np.argpartition(rows.numpy(), -count, axis=1)[:, -count:])
+        ordered = rows.gather(1, some).sort(dim=1, descending=True)
+        top[:], where[:] = ordered.values, some.gather(1, ordered.indices)
+    return values, columns
+
+
 def _streamed_top(x: Tensor, h: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
     """The `count` largest similarities of each row and their columns, from blocks; each product serves both sides."""
     n = len(x)
@@ -138,9 +189,9 @@ def _streamed_top(x: Tensor, h: Tensor, count: int, block: int) -> tuple[Tensor,
     ids = torch.zeros((n, count), dtype=torch.int64, device=x.device)
 
     def merge(rows: slice, products: Tensor, first_column: int) -> None:
-        top = products.topk(min(count, products.shape[1]), dim=1)
-        candidates = torch.cat([values[rows], top.values], dim=1)
-        columns = torch.cat([ids[rows], top.indices + first_column], dim=1)
+        top, found = _largest(products, min(count, products.shape[1]))
+        candidates = torch.cat([values[rows], top], dim=1)
+        columns = torch.cat([ids[rows], found + first_column], dim=1)
         best = candidates.topk(count, dim=1)
         values[rows], ids[rows] = best.values, columns.gather(1, best.indices)
 

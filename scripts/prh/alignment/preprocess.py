@@ -37,19 +37,14 @@ def prepare(
     """
     if clamp not in CLAMPS:
         raise InputError(f"unknown clamp {clamp!r}: use 'exact', 'sampled' or None")
-    tensors = [_as_float32(layer, i, device) for i, layer in enumerate(check_layers(layers))]
-    for i, layer in enumerate(tensors):
-        _check_finite(layer, f"layer {i}")
+    n = len(layers[0]) if len(layers) else 0
+    tensors = [check_layer(layer, i, n, device) for i, layer in enumerate(check_layers(layers))]
     if clamp is not None:
         threshold = exact_threshold(tensors) if clamp == "exact" else sampled_threshold(tensors)
         tensors = [layer.clamp(-threshold, threshold) for layer in tensors]
     if concatenate:
         tensors.append(torch.cat(tensors, dim=1))
-    units = []
-    for i, layer in enumerate(tensors):
-        units.append(_unit_rows(layer, f"layer {i}"))
-        _check_varies(units[-1], f"layer {i}")
-    return units
+    return [unit_rows(layer, f"layer {i}") for i, layer in enumerate(tensors)]
 
 
 def check_layers(layers: Sequence[Tensor | np.ndarray]) -> Sequence[Tensor | np.ndarray]:
@@ -62,6 +57,24 @@ def check_layers(layers: Sequence[Tensor | np.ndarray]) -> Sequence[Tensor | np.
         if layer.shape[0] != layers[0].shape[0]:
             raise InputError(f"layer {i} has {layer.shape[0]} samples, layer 0 has {layers[0].shape[0]}")
     return layers
+
+
+def check_layer(
+    layer: Tensor | np.ndarray, number: int, n: int, device: str | torch.device = "cpu"
+) -> Tensor:
+    """A layer as float32, if it has n rows and is finite, else InputError."""
+    tensor = _as_float32(layer, number, device)
+    if tensor.ndim != 2 or len(tensor) != n:
+        raise InputError(f"layer {number} has shape {tuple(tensor.shape)}, layer 0 has {n} samples")
+    _check_finite(tensor, f"layer {number}")
+    return tensor
+
+
+def unit_rows(layer: Tensor, where: str) -> Tensor:
+    """A layer's rows, scaled to length 1. Raises InputError for a row of zeros, and samples that all are alike."""
+    units = _unit_rows(layer, where)
+    _check_varies(units, where)
+    return units
 
 
 def exact_threshold(layers: Sequence[Tensor], quantile: float = QUANTILE) -> float:
@@ -100,7 +113,9 @@ def _as_float32(layer: Tensor | np.ndarray, index: int, device: str | torch.devi
 
 
 def _check_finite(layer: Tensor, where: str) -> None:
-    if torch.isfinite(layer.abs().amax()):  # amax passes NaN on
+    if torch.isfinite(layer.sum()):  # a sum passes NaN and infinity on, without a copy
+        return
+    if torch.isfinite(layer.abs().amax()):  # finite values, but too large for their sum
         return
     row = int((~torch.isfinite(layer)).any(dim=1).nonzero()[0])
     raise InputError(f"{where}, row {row}: NaN or infinity in the features; make them anew")

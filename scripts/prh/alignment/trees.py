@@ -20,7 +20,6 @@ from torch import Tensor
 from prh.alignment.neighbors import centre
 from prh.errors import InputError
 
-LIMIT = 20_000  # samples
 DENSE = 4096  # samples up to which all inner products are held
 BLOCK = 2048  # rows of distances that are held at a time
 BINS = 2**16  # of the distances, to find a quantile among them without holding all
@@ -41,11 +40,9 @@ class Trees:
 def make_trees(layers: list[Tensor]) -> Trees:
     """The minimum spanning trees of prepared layers (n, d_l), in units of the 0.9-quantile of all n x n distances.
 
-    Raises InputError for more than 20,000 samples, and a layer whose samples all are equal.
+    Raises InputError for a layer whose samples all are equal.
     """
     n = len(layers[0])
-    if n > LIMIT:
-        raise InputError(f"rtd_lite takes at most {LIMIT:,} samples, here {n:,}; take fewer")
     found = []
     for number, layer in enumerate(layers):
         points = centre(layer.double()).cpu().numpy()

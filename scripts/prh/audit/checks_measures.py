@@ -8,14 +8,24 @@ import numpy as np
 import pandas as pd
 import torch
 
-from prh.alignment.catalogue import METRICS
+from prh.alignment.catalogue import METRICS, SAMPLES_HELD
+from prh.alignment.large import StoredLayers, read_rows
 from prh.alignment.neighbors import read_index
 from prh.features.layers import read_features
 from prh.features.tensors import read_tensors
 from prh.provenance import MANIFEST, file_digest
 from prh.sources.caption_levels import distinct_captions, read_levels
 from prh.sources.datasets import which_caption
-from prh.tables import COLOUR_PLACES, DISTANCE, LIKELIHOODS_FORMAT, NULLS, SCORES, read_parts, read_table
+from prh.tables import (
+    COLOUR_PLACES,
+    DISTANCE,
+    ERROR,
+    LIKELIHOODS_FORMAT,
+    NULLS,
+    SCORES,
+    read_parts,
+    read_table,
+)
 
 ROUNDING = 1e-6  # float32 sums in another order; metrics that reach their bound may pass it by so much
 SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of documents
@@ -70,26 +80,45 @@ def _layers(layers, names, row, count):
 
 
 def neighbors(run, artifact):
-    """As many neighbours as asked for, in range, distinct, none itself; layers and items are those of the features."""
+    """As many neighbours as asked for, in range, distinct, none itself; layers and items are those of the features; of parts theirs."""
     ids, metadata = read_index(run.path(artifact))  # checks shape, type and range
-    layers, n, k = ids.shape
+    yield from _neighbors(run, artifact, ids, metadata, 0, ids.shape[1])
+    parts = [source for source in run.inputs(artifact) if run.kind(source) == "neighbor rows"]
+    for part in filter(run.is_intact, parts):
+        rows, facts = read_rows(run.path(part))
+        if not torch.equal(ids[:, facts["first"] : facts["first"] + rows.shape[1]], rows):
+            yield f"is not what {part} holds"
+
+
+def neighbor_rows(run, artifact):
+    """As `neighbors`, of the items that were asked for."""
+    ids, metadata = read_rows(run.path(artifact))
+    first, n = metadata["first"], metadata["n"]
+    wanted = run.params(artifact)["rows"]
+    if [first, first + ids.shape[1]] != [wanted[0], min(wanted[1], n)]:
+        yield f"items {first} ... {first + ids.shape[1]}, the rule asked for {wanted[0]} ... {wanted[1]}"
+    yield from _neighbors(run, artifact, ids, metadata, first, n)
+
+
+def _neighbors(run, artifact, ids, metadata, first, n):
+    layers, rows, k = ids.shape
     params = run.params(artifact)
     if k != params["k_max"]:
         yield f"{k} neighbours, the rule asked for {params['k_max']}"
     if len(metadata["layers"].split(",")) != layers:
         yield f"{layers} layers, but {len(metadata['layers'].split(','))} names"
-    own = (ids == torch.arange(n).view(1, n, 1)).any(dim=2).nonzero()
+    own = (ids == torch.arange(first, first + rows).view(1, rows, 1)).any(dim=2).nonzero()
     if len(own):
-        yield f"layer {int(own[0, 0])}: item {int(own[0, 1])} is its own neighbour"
+        yield f"layer {int(own[0, 0])}: item {first + int(own[0, 1])} is its own neighbour"
     ordered = ids.sort(dim=2).values
     twice = (ordered[:, :, 1:] == ordered[:, :, :-1]).any(dim=2).nonzero()
     if len(twice):
-        yield f"layer {int(twice[0, 0])}: item {int(twice[0, 1])} has a neighbour twice"
-    (source,) = run.inputs(artifact)
+        yield f"layer {int(twice[0, 0])}: item {first + int(twice[0, 1])} has a neighbour twice"
+    (source,) = (source for source in run.inputs(artifact) if run.kind(source) == "features")
     if run.is_intact(source):
-        features, _, _ = read_features(run.path(source))
-        if n != len(features[0]) or layers != len(features) + bool(params["concatenate"]):
-            yield f"({layers}, {n}, ...) does not fit {source}: {len(features)} layers, {len(features[0])} items"
+        features = StoredLayers(run.path(source))
+        if n != features.n or layers != len(features) + bool(params["concatenate"]):
+            yield f"({layers}, {n}, ...) does not fit {source}: {len(features)} layers, {features.n} items"
 
 
 def colour_words(run, artifact):
@@ -136,8 +165,19 @@ def alignment(run, artifact):
 
     if params["metric"] == "mutual_knn":
         yield from _triangles(table)
+    if METRICS[params["metric"]].kernel == "ranks" and (table.n > SAMPLES_HELD).any():
+        yield from _errors_of_ranks(run.path(artifact))
     if METRICS[params["metric"]].family == "tree":
         yield from _tree_distances(run.path(artifact))
+
+
+def _errors_of_ranks(path):
+    """Ranks by blocks say by how much each score is off at most, and it is little."""
+    table = pd.read_parquet(path)
+    if ERROR not in table:
+        yield f"has no column {ERROR}"
+    elif not table[ERROR].between(0, 0.01).all():
+        yield f"a score is off by up to {table[ERROR].max()}: more than a hundredth"
 
 
 def _tree_distances(path):

@@ -1,6 +1,5 @@
 """What keys and tables must be to each other, which no schema can say."""
 
-import csv
 import itertools
 import re
 from pathlib import Path

@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from prh.alignment.catalogue import METRICS, metric_name, parse_metric
+from prh.alignment.catalogue import METRICS, SAMPLES_HELD, metric_name, parse_metric
 from prh.configuration.tables import captions_of, files_of
 from prh.errors import InputError
 from prh.provenance import MANIFEST, read_manifest
@@ -79,6 +79,7 @@ def check_sizes(configuration, sizes, source):
     """Raise `InputError` for features of another number of items, and for what single figures ask of more, or of a longer text."""
     config = configuration.config
     _check_features(configuration, sizes)
+    _check_most(config, sizes, source)
     transfer, density, likelihoods = (
         *(config[key] for key in ("transfer", "caption_density")),
         config["performance"]["likelihoods"],
@@ -129,6 +130,24 @@ def _check_over_n(configuration, sizes, source):
                 raise InputError(
                     f"{where}.{key}`: {over[key]}: {k} neighbours need at least {k + 2} items, the fewest are {least}; lower it"
                 )
+
+
+def _check_most(config, sizes, source):
+    """No data set has more items than a metric, or the windows of distances, can take."""
+    name = max(config["datasets"], key=lambda name: sizes[name] or 0)
+    n = sizes[name] or 0
+    most = {metric: METRICS[parse_metric(metric)[0]].most for metric in config["alignment"]["metrics"]}
+    over = [f"{metric} takes {limit:,}" for metric, limit in most.items() if limit and limit < n]
+    if over:
+        raise InputError(
+            f"{source}: key `alignment.metrics`: {', '.join(over)} items at most, but data set `{name}` has {n:,}; take them out, or "
+            "fewer items"
+        )
+    if config["figures"]["layer_pairs"] and n > SAMPLES_HELD:
+        raise InputError(
+            f"{source}: key `figures.layer_pairs`: windows of distances take at most {SAMPLES_HELD:,} items, but data set `{name}` has "
+            f"{n:,}; name no pairs, or fewer items"
+        )
 
 
 def _check_features(configuration, sizes):
