@@ -8,6 +8,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from loopback import Fault, Hub
@@ -15,6 +16,8 @@ from PIL import Image
 from pyarrow import parquet
 
 from helpers.project import ROOT
+from prh.provenance import file_digest
+from prh.sources.datasets import read_captions
 
 WEIGHTS = os.urandom(200_000)
 FETCH = """
@@ -197,6 +200,80 @@ def test_another_hub_has_a_cache_of_its_own(served):
     assert served.fetch().ok
     assert list(served.home.glob("hub/endpoints/*/models--org--model"))
     assert not list(served.home.glob("hub/models--*"))
+
+
+def pairs_of(served, name, counts):
+    """A repository of Parquet files with so many pairs each, whose images are noise, and the row of it."""
+    rng, number = np.random.default_rng(0), 0
+    for part, count in enumerate(counts):
+        rows = []
+        for _ in range(count):
+            image = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(image, "PNG")
+            rows.append({"image": {"bytes": image.getvalue()}, "text": [f"picture {number}"]})
+            number += 1
+        path = served.hub.root / f"datasets/{name}/main/data/train-{part:05d}-of-{len(counts):05d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+    cells = dict.fromkeys(("files", "split", "columns", "captions", "caption_index", "size"))
+    return {"name": "mine", "repo": name, "revision": "main", "mirror": "", "licence": "mine", **cells}
+
+
+def whole_files(served):
+    """The Parquet files that the hub was asked for as wholes."""
+    asked = [
+        (path, span) for method, path, span in served.hub.requests if method == "GET" and "/store/" in path
+    ]
+    return sorted({path[-22:-8] for path, span in asked if not span or span.startswith("bytes=0-")})
+
+
+def test_of_a_large_data_set_only_the_files_with_the_first_pairs_are_fetched(served, tmp_path):
+    row = pairs_of(served, "org/large", [20, 20, 20, 20])
+    done = served.fetch(repr((row | {"size": 30}, str(tmp_path / "some"))), MAKE)
+    assert done.said == "30 pairs"
+    assert whole_files(served) == ["00000-of-00004", "00001-of-00004"]
+    assert not any("00002-of" in path or "00003-of" in path for _, path, _ in served.hub.requests)
+    table = read_captions(tmp_path / "some")
+    assert table.caption.tolist() == [f"picture {i}" for i in range(30)]
+    manifest = json.loads((tmp_path / "some/manifest.json").read_text())
+    there = served.hub.root / "datasets/org/large/main"
+    assert manifest["parquet"] == {
+        f"data/train-0000{i}-of-00004.parquet": file_digest(there / f"data/train-0000{i}-of-00004.parquet")
+        for i in range(2)
+    }
+    assert manifest["checksums_verified"] is True
+    assert not list(served.home.rglob("train-00002-of-00004.parquet"))
+
+
+def test_more_pairs_later_fetch_only_what_is_lacking(served, tmp_path):
+    row = pairs_of(served, "org/large", [20, 20, 20, 20])
+    assert served.fetch(repr((row | {"size": 20}, str(tmp_path / "a"))), MAKE).said == "20 pairs"
+    assert whole_files(served) == ["00000-of-00004"]
+    served.hub.requests.clear()
+    assert served.fetch(repr((row | {"size": 60}, str(tmp_path / "b"))), MAKE).said == "60 pairs"
+    assert whole_files(served) == ["00001-of-00004", "00002-of-00004"]
+    offline = served.fetch(repr((row | {"size": 41}, str(tmp_path / "c"))), MAKE, HF_HUB_OFFLINE="1")
+    assert offline.said == "41 pairs"
+    beyond = served.fetch(repr((row | {"size": 61}, str(tmp_path / "d"))), MAKE, HF_HUB_OFFLINE="1")
+    assert not beyond.ok
+    assert "is not complete in the cache" in beyond.said
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("status", "00001-of", code=503), Fault("cut", "00001-of", bytes=5000)], ids=["503", "cut"]
+)
+def test_a_large_data_set_under_a_passing_fault(served, tmp_path, fault):
+    row = pairs_of(served, "org/large", [20, 20, 20])
+    served.hub.faults.append(fault)
+    assert served.fetch(repr((row | {"size": 40}, str(tmp_path / "a"))), MAKE).said == "40 pairs"
+    assert fault.times == 0
+
+
+def test_fewer_pairs_than_asked_for(served, tmp_path):
+    row = pairs_of(served, "org/large", [20, 20])
+    done = served.fetch(repr((row | {"size": 41}, str(tmp_path / "a"))), MAKE)
+    assert not done.ok
+    assert "the data set has 40 pairs, not 41; correct `revision` or `size`" in done.said
 
 
 def test_splits_of_a_data_set(served, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -39,6 +40,10 @@ def dataset(run, artifact):
     if list(table.columns) != [*COLUMNS, *([ALL] if several else [])]:
         yield f"captions.parquet has the columns {', '.join(table.columns)}"
         return
+    if not {Path(name).name for name in manifest.get("parquet", {})}.issuperset(
+        table.source if "parquet" in manifest else ()
+    ):
+        yield "captions.parquet has pairs of a file that was not fetched"
     if len(table) != manifest["pairs"]:
         yield f"captions.parquet has {len(table)} pairs, the manifest says {manifest['pairs']}"
     enough = (

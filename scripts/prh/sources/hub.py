@@ -12,7 +12,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, constants, get_cached_repo_tree, snapshot_download
+from huggingface_hub import (
+    HfApi,
+    HfFileSystem,
+    constants,
+    get_cached_repo_tree,
+    snapshot_download,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -30,12 +37,13 @@ PAUSE = 2.0  # seconds before the second attempt; four times as long before each
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A repository's files at one commit. verified: whether their checksums were compared with the hub's."""
+    """A repository's files at one commit. verified: whether their checksums were compared with the hub's. names: those that were chosen."""
 
     folder: Path
     repo: str
     commit: str
     verified: bool
+    names: list | None = None
 
 
 class _DamagedError(Exception):
@@ -46,7 +54,7 @@ class _DamagedError(Exception):
 PASSING = (OSError, RevisionResolutionError, _DamagedError, HfHubHTTPError.__bases__[0])
 
 
-def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS, pause=PAUSE):
+def fetch(repo, revision, choose=None, kind="model", what="", rows=None, attempts=ATTEMPTS, pause=PAUSE):
     """The files of a repository at a revision, as a `Snapshot` in the cache.
 
     Parameters
@@ -55,6 +63,8 @@ def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS,
     choose: function from the paths in the repository to those to download; None takes all.
     kind: "model" or "dataset".
     what: who asks, for messages.
+    rows: of the Parquet files that are chosen take the first ones, as many as have so many rows; of others only their feet are
+        fetched, which say how many they have.
 
     Raises
     ------
@@ -66,7 +76,7 @@ def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS,
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
     for attempt in range(1, attempts + 1):
         try:
-            return _fetch(repo, revision, choose, kind)
+            return _fetch(repo, revision, choose, kind, rows)
         except GatedRepoError:
             raise InputError(
                 f"{where}{repo} is gated: accept its licence at {page}, then set HF_TOKEN to a token of yours"
@@ -130,7 +140,7 @@ def cache():
     return folder / "endpoints" / re.sub(r"\W+", "-", other.split("://")[-1]) if other else folder
 
 
-def _fetch(repo, revision, choose, kind):
+def _fetch(repo, revision, choose, kind, rows):
     """One attempt of `fetch`."""
     api, folder = HfApi(), cache()
     commit = api.resolve_revision(repo, repo_type=kind, revision=revision, cache_dir=folder).resolved
@@ -139,14 +149,45 @@ def _fetch(repo, revision, choose, kind):
     if choose is not None:  # a first, small download brings the list of files along, online or not
         snapshot_download(repo, **options, allow_patterns=["README.md", "config.json"])
         wanted = choose([file.path for file in get_cached_repo_tree(repo, **options)])
+    if rows is not None:
+        wanted = _first(wanted, rows, options | {"repo_id": repo})
     found = Path(snapshot_download(repo, **options, allow_patterns=wanted))
     if constants.HF_HUB_OFFLINE:
         print(f"{repo}: offline, checksums not verified", file=sys.stderr, flush=True)
-        return Snapshot(found, repo, commit, verified=False)
+        return Snapshot(found, repo, commit, verified=False, names=wanted)
     damaged = [mismatch["path"] for mismatch in api.verify_repo_checksums(repo, **options).mismatches]
     for path in damaged:
         (found / path).resolve().unlink()
         (found / path).unlink(missing_ok=True)
     if damaged:
         raise _DamagedError(f"the checksum of {damaged[0]} is not the hub's; removed, to be fetched again")
-    return Snapshot(found, repo, commit, verified=True)
+    return Snapshot(found, repo, commit, verified=True, names=wanted)
+
+
+def _first(names, rows, place):
+    """The first of the Parquet files `names` of a data set that have so many rows together; all where they have fewer."""
+    for count, name in enumerate(names, start=1):
+        rows -= _rows(name, place)
+        if rows <= 0:
+            return names[:count]
+    return names
+
+
+def _rows(name, place):
+    """How many rows a Parquet file has, by its foot: of the copy in the cache, or fetched by itself."""
+    from pyarrow import ArrowInvalid
+    from pyarrow.parquet import read_metadata
+
+    here = try_to_load_from_cache(filename=name, **place)
+    try:
+        if isinstance(here, str):
+            return read_metadata(here).num_rows
+        if constants.HF_HUB_OFFLINE:
+            raise LocalEntryNotFoundError(f"{name} is not there")
+        path = f"datasets/{place['repo_id']}@{place['revision']}/{name}"
+        with HfFileSystem(skip_instance_cache=True).open(path, cache_type="none") as file:
+            return read_metadata(file).num_rows
+    except ArrowInvalid as error:
+        raise InputError(
+            f"{place['repo_id']}: {name} is no Parquet file ({error}); correct `files`"
+        ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from pyarrow.parquet import ParquetFile
 
 from prh.errors import InputError
+from prh.provenance import file_digest
 from prh.sources.captions import choose
 from prh.sources.datasets import write_dataset
 from prh.sources.hub import fetch_or_mirror
@@ -21,18 +22,21 @@ SPLITS = {"train", "training", "validation", "valid", "val", "dev", "development
 
 
 def make(row, wheels, seed, folder):
-    """Take image-caption pairs from the row's repository, or from its mirror; see `make_from_parquet`."""
+    """Take image-caption pairs from the row's repository, or from its mirror; see `make_from_parquet`.
+
+    Of a repository with more pairs than the row's size only the files with the first so many are fetched, as wholes, since the
+    hub has checksums of whole files only.
+    """
     what, pattern = f"data set table, row `{row.name}`", row.files or "*"
 
     def chosen(paths):
         return choose_files(paths, pattern, row.split)
 
-    snapshot = fetch_or_mirror(row.repo, row.revision, row.mirror, choose=chosen, kind="dataset", what=what)
+    how = {"choose": chosen, "kind": "dataset", "what": what, "rows": row.size}
+    snapshot = fetch_or_mirror(row.repo, row.revision, row.mirror, **how)
     facts = {"repo": snapshot.repo, "commit": snapshot.commit, "checksums_verified": snapshot.verified}
-    there = {
-        path.relative_to(snapshot.folder).as_posix(): path for path in snapshot.folder.rglob("*.parquet")
-    }
-    files = [there[name] for name in chosen(there)]
+    files = [snapshot.folder / name for name in snapshot.names]
+    facts["parquet"] = {name: file_digest(path) for name, path in zip(snapshot.names, files, strict=True)}
     columns, taken = (row.columns or "image text").split(), {"captions": row.captions, "seed": seed}
     make_from_parquet(files, row.caption_index, row.size, folder, row.licence, columns, **taken, **facts)
 
@@ -100,11 +104,11 @@ def make_from_parquet(
 
     columns: of the image (its bytes), and of the text: a list of texts, one text, or the number of a class.
     caption_index: which of a list is the caption; None: what `captions` says, see `prh.sources.captions.choose`.
-    size: so many pairs there must be; None takes what there is.
+    size: the first so many pairs, which there must be; None takes what there is. What comes after them is not read.
 
     Raises
     ------
-    InputError: another number of pairs, a missing column, an empty text, or none at `caption_index`, an image that cannot be read.
+    InputError: fewer pairs, a missing column, an empty text, or none at `caption_index`, an image that cannot be read.
 
     """
     image, caption = columns
@@ -119,7 +123,7 @@ def make_from_parquet(
                 "column `columns` of the data set table"
             )
         for batch in ParquetFile(path).iter_batches(64, columns=[image, caption]):
-            for pair in batch.to_pylist():
+            for pair in batch.to_pylist()[: None if size is None else size - len(rows)]:
                 number = len(rows)
                 texts_of.append(_texts(pair[caption], caption_index, f"{path.name}: pair {number}"))
                 called = f"{path.name}, image {number}"
@@ -127,6 +131,8 @@ def make_from_parquet(
                     (pair[image] or {"bytes": None})["bytes"], folder, f"{number:05d}", done, called
                 )
                 rows.append((f"{number:05d}", name, path.name))
+            if len(rows) == size:
+                break
     if size is not None and len(rows) != size:
         raise InputError(f"the data set has {len(rows)} pairs, not {size}; correct `revision` or `size`")
     where = ", ".join(path.name for path in files[:MOST])
