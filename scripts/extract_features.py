@@ -1,11 +1,15 @@
-"""Features of all pairs of a data set under one model, by its adapter."""
+"""Features of the pairs of a data set, or of a shard of them, under one model, by its adapter."""
 
+from contextlib import nullcontext
 from importlib import import_module
 from types import SimpleNamespace
 
+from prh.errors import about
 from prh.features.adapters import module_of
 from prh.features.layers import check_layers, describe, write_features
 from prh.job import job, use_threads
+from prh.provenance import part_digest
+from prh.sources.datasets import Part, read_captions
 
 with job(snakemake) as out:
     given, params = snakemake.input, snakemake.params
@@ -18,8 +22,15 @@ with job(snakemake) as out:
         weights=params.weights,
     )
     adapter = import_module(module_of(row))
-    layers, facts = adapter.features(row, given.model, given.dataset, params.settings, machine)
+    dataset, where = given.dataset, nullcontext()
+    if part := params.get("part"):
+        dataset, where = Part(given.dataset, *part), about(f"counted from item {part[0]}")
+        names = ["captions.parquet", *read_captions(dataset).image]
+        out.known[given.dataset] = part_digest(given.dataset, names)
+    with where:
+        layers, facts = adapter.features(row, given.model, dataset, params.settings, machine)
     check_layers(layers, params.row)
     if params.get("last_only"):
         layers = dict([layers.popitem()])
-    write_features(out.features, layers, describe(params.row, **given) | facts)
+    facts = describe(params.row, given.model, dataset) | facts
+    write_features(out.features, layers, facts, params.get("store", "float32"))

@@ -66,7 +66,11 @@ MAY_IMPORT = {
 }
 # What only the paper's scale has: ViTs of timm, captions and benchmarks as measures of performance, what is published.
 NOT_RUN = {"extract_timm_features", "score_captions", "evaluate_downstream", "tabulate_downstream"}
-NOT_RUN |= {"summarise_captions", "measure_likelihoods", "tabulate_likelihoods"}  # and two models of one family
+NOT_RUN |= {
+    "summarise_captions",
+    "measure_likelihoods",
+    "tabulate_likelihoods",
+}  # and two models of one family
 NOT_RUN |= {"plot_alignment_vs_downstream", "plot_reproduced_vs_published"}
 NOT_RUN |= {"measure_gap", "plot_modality_gap"}  # an encoder of both modalities
 # What Snakemake imports into every script beside its own packages; the rules use none of it.

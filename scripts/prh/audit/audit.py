@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from prh.audit.artifacts import KINDS, NotHere, has_sample, kind_of, reasons, remake
+from prh.audit.artifacts import KINDS, SHARD, NotHere, has_sample, kind_of, reasons, remake
 from prh.audit.checks_sources import COMMIT
 from prh.audit.definitions import Prepared
 from prh.audit.findings import Finding, artifact_of
@@ -46,6 +46,7 @@ class Run:
         )  # the layers of a feature file, as metrics take them
         self.intact = set()  # artifacts whose digest was found to be the recorded one
         self.damaged = {}  # record -> what is wrong with it
+        self.merged = {}  # shard -> the features that it was merged into
         self.made = {}  # artifact -> the record of the job that made it
         found = sorted((self.folder / RECORDS).rglob("*.json"))
         if not found:
@@ -58,6 +59,8 @@ class Run:
             try:
                 record = read_record(path)
                 self.made |= dict.fromkeys(record["outputs"], record)
+                shards = [source for source in record["inputs"] if kind_of(source) == SHARD]
+                self.merged |= dict.fromkeys(shards, next(iter(record["outputs"])))
             except InputError as error:
                 self.damaged[name] = str(error).removeprefix(f"{path}: ")
 
@@ -88,6 +91,13 @@ class Run:
         named = self.made.get(artifact, {"inputs": {}})["inputs"]
         return [name for name in named if name.startswith(FOLDERS)]
 
+    def sources(self, artifact):
+        """As `inputs`; in place of shards what these were made from."""
+        found = {}
+        for name in self.inputs(artifact):
+            found |= dict.fromkeys(self.inputs(name) if name in self.merged else [name])
+        return list(found)
+
     def _prepared(self, artifact, clamp, concatenate):
         return Prepared(read_features(self.path(artifact))[0], clamp, concatenate)
 
@@ -112,7 +122,7 @@ def audit(folder, samples=4, seed=0, packages=None):
     for name in sorted(found):
         _check_chain(run, found[name], packages or {})
     for name in progress(sorted(found), "formats", unit="artifact"):
-        if not found[name].absent and NOT_YOURS not in found[name].reason:
+        if run.path(name).exists() and NOT_YOURS not in found[name].reason:
             wrong = reasons(run, name)
             found[name].wrong += wrong
             found[name].passed += ["format"] * (kind_of(name) in KINDS and not wrong)
@@ -133,7 +143,9 @@ def _check_digest(run, finding):
         finding.wrong.append(str(error).removeprefix(f"{path}: "))
         return
     if not path.exists():
-        finding.absent = True
+        merged = run.merged.get(finding.artifact)
+        finding.absent = merged is None
+        finding.remarks += [f"removed when it had been merged into {merged}"] if merged else []
     elif digest(path) != said["sha256"]:
         finding.wrong += _what_differs(path, said)
     else:
@@ -247,7 +259,7 @@ def _check_samples(run, found, samples, seed):
     """Make a part of some artifacts of each rule again: of those that passed what came before and that can be made here."""
     by_rule = defaultdict(list)
     for name in sorted(found):
-        if has_sample(name) and not found[name].wrong and not found[name].absent:
+        if has_sample(name) and not found[name].wrong and run.path(name).exists():
             by_rule[found[name].rule].append(name)
     for rule in progress(sorted(by_rule), "samples", unit="rule"):
         rng, made = np.random.default_rng([seed, *rule.encode()]), 0
