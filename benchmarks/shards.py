@@ -48,7 +48,7 @@ def extract(run: Path, data: str, model: str, begin: int, end: int, target: str)
     adapter = import_module(module_of(row))
     layers, facts = adapter.features(row, folder, part, params["settings"], machine)
     check_layers(layers, params["row"])
-    write_features(target, layers, describe(params["row"], folder, part) | facts)
+    write_features(target, layers, describe(params["row"], folder, dataset, begin) | facts)
     digest(folder)
     part_digest(dataset, ["captions.parquet", *read_captions(part).image])
 

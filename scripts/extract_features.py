@@ -22,15 +22,15 @@ with job(snakemake) as out:
         weights=params.weights,
     )
     adapter = import_module(module_of(row))
-    dataset, where = given.dataset, nullcontext()
-    if part := params.get("part"):
-        dataset, where = Part(given.dataset, *part), about(f"counted from item {part[0]}")
+    part = params.get("part")
+    dataset = Part(given.dataset, *part) if part else given.dataset
+    if part:
         names = ["captions.parquet", *read_captions(dataset).image]
         out.known[given.dataset] = part_digest(given.dataset, names)
-    with where:
+    with about(f"counted from item {part[0]}") if part else nullcontext():
         layers, facts = adapter.features(row, given.model, dataset, params.settings, machine)
-    check_layers(layers, params.row)
-    if params.get("last_only"):
-        layers = dict([layers.popitem()])
-    facts = describe(params.row, given.model, dataset) | facts
-    write_features(out.features, layers, facts, params.get("store", "float32"))
+        check_layers(layers, params.row)
+        if params.get("last_only"):
+            layers = dict([layers.popitem()])
+        facts = describe(params.row, given.model, given.dataset, part and part[0]) | facts
+        write_features(out.features, layers, facts, params.get("store", "float32"))

@@ -7,7 +7,6 @@ import torch
 from prh.errors import InputError
 from prh.features.tensors import opened, read_tensors, write_tensors
 from prh.provenance import MANIFEST, file_digest, read_manifest
-from prh.sources.datasets import Part
 
 FORMAT = "prh-features 1"
 STORED = {"float32": "F32", "float16": "F16"}  # what `features.store` may say, as safetensors calls it
@@ -117,11 +116,10 @@ def check_layers(layers, row):
             )
 
 
-def describe(row, model, dataset):
-    """Metadata of a feature file: model, revision, pairs of the data set, digests of what it was made from; of a `Part` its first pair."""
-    part = {"begin": dataset.begin} if isinstance(dataset, Part) else {}
-    folder = dataset.folder if part else dataset
-    manifests = {"model_sha256": model, "dataset_sha256": folder}
-    digests = {key: file_digest(Path(path) / MANIFEST) for key, path in manifests.items()}
+def describe(row, model, dataset, begin=None):
+    """Metadata of a feature file: model, revision, pairs of the data set, digests of what it was made from; of a shard its first pair."""
+    manifests = {"model_sha256": model, "dataset_sha256": dataset}
+    digests = {key: file_digest(Path(folder) / MANIFEST) for key, folder in manifests.items()}
     names = {"model": row["name"], "revision": row["revision"]}
-    return {**names, "pairs": read_manifest(folder)["pairs"], **digests, **part}
+    shard = {} if begin is None else {"begin": begin}
+    return {**names, "pairs": read_manifest(dataset)["pairs"], **digests, **shard}
