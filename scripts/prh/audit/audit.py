@@ -63,6 +63,12 @@ class Run:
                 self.merged |= dict.fromkeys(shards, next(iter(record["outputs"])))
             except InputError as error:
                 self.damaged[name] = str(error).removeprefix(f"{path}: ")
+        # A shard that is gone, and of which nothing that is there was merged, was of an earlier run.
+        self.made = {
+            name: record
+            for name, record in self.made.items()
+            if kind_of(name) != SHARD or name in self.merged or self.path(name).exists()
+        }
 
     def path(self, artifact):
         """Where an artifact lies."""
@@ -143,9 +149,9 @@ def _check_digest(run, finding):
         finding.wrong.append(str(error).removeprefix(f"{path}: "))
         return
     if not path.exists():
-        merged = run.merged.get(finding.artifact)
-        finding.absent = merged is None
-        finding.remarks += [f"removed when it had been merged into {merged}"] if merged else []
+        if merged := run.merged.get(finding.artifact):
+            finding.remarks.append(f"removed when it had been merged into {merged}")
+        finding.absent = not merged
     elif digest(path) != said["sha256"]:
         finding.wrong += _what_differs(path, said)
     else:
