@@ -2,6 +2,7 @@
 
     python benchmarks/dag.py                 1,000 models, half language, half vision
     python benchmarks/dag.py --models 100
+    python benchmarks/dag.py --models 29 --items 1000000 --items-per-shard 65536     a large data set of the hub, in shards
 
 Each model is a copy of a row of config/models.tsv with a wheel of its own, which is the case of most jobs per model;
 all language models have bits-per-byte. The metric is mutual k-NN, with its null. Nothing is downloaded or run.
@@ -37,8 +38,8 @@ def write(path: Path, table: list[dict]) -> None:
         writer.writerows(table)
 
 
-def generate(folder: Path, count: int) -> None:
-    """Tables and a config with so many models."""
+def generate(folder: Path, count: int, items: int | None = None, shard: int | None = None) -> None:
+    """Tables and a config with so many models; with `items` a data set of the hub of so many, in shards of `shard`."""
     models = {row["name"]: row for row in rows("models.tsv")}
     packages = rows("packages.tsv")
     made, wheels = [], []
@@ -53,6 +54,16 @@ def generate(folder: Path, count: int) -> None:
     config |= {"calibration": metrics, "figures": {"layer_pairs": []}, "tables": {}}
     config |= dict.fromkeys(("caption_density", "colour_geometry", "transfer", "alignment_over_n"))
     config["performance"] = {"likelihoods": None}
+    if items:
+        large = dict.fromkeys(rows("datasets.tsv")[0], "") | {
+            "name": "large",
+            "label": "Large",
+            "source": "hub",
+        }
+        large |= {"repo": "org/large", "size": str(items), "licence": "none"}
+        write(folder / "datasets.tsv", [large])
+        config |= {"datasets": ["large"], "features": {"items_per_shard": shard}}
+        config["tables"]["datasets"] = str(folder / "datasets.tsv")
     for table in ("models", "packages"):
         config["tables"][table] = str(folder / f"{table}.tsv")
     (folder / "config.yaml").write_text(json.dumps(config))
@@ -77,9 +88,12 @@ def main() -> None:
     """Generate, plan and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=int, default=1000)
-    count = parser.parse_args().models
+    parser.add_argument("--items", type=int, help="of a data set of the hub (default: the 1,024 drawings)")
+    parser.add_argument("--items-per-shard", type=int)
+    given = parser.parse_args()
+    count = given.models
     with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder), count)
+        generate(Path(folder), count, given.items, given.items_per_shard)
         took, used, jobs = plan(Path(folder))
     for rule, number in jobs.items():
         print(f"{number:6,}  {rule}")

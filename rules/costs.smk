@@ -4,6 +4,7 @@
 START, SHORT = 3, 2  # seconds of a job that does next to nothing: with PyTorch, and without
 DOWNLOAD = 3e7  # bytes per second
 READY, LOAD = 1.5e7, 5e8  # parameters per second, of a model made ready and of one loaded
+COPY = 5e8  # bytes per second, of a disk
 MULTIPLY = 3.8e10 if CONFIG["device"] == "cpu" else 3e13  # multiplications per second
 CAPTION = 12  # tokens
 PLACES = 110  # at which a CNN's weights are used, in an image of 224 pixels
@@ -45,15 +46,14 @@ def run_model(wildcards, tokens):
 
 
 def run_on_items(wildcards):
-    """A model runs over the captions, or the images, of a data set."""
+    """A model runs over the captions, or the images, of a data set, or of a shard of it."""
     model = SETUP.models[wildcards.model]
     if model.type == "features":  # nothing is run
         return SETUP.size(model.name).parameters / LOAD
     places = PLACES if ADAPTERS[model.type].module == "cnn" else PATCHES
     image = places * ((model.image_size or 224) / 224) ** 2
-    return run_model(
-        wildcards, items(wildcards.dataset) * (CAPTION if model.modality == "language" else image)
-    )
+    begin, end = items_of_shard(wildcards) if hasattr(wildcards, "shard") else (0, items(wildcards.dataset))
+    return run_model(wildcards, (end - begin) * (CAPTION if model.modality == "language" else image))
 
 
 def run_on_levels(wildcards):
@@ -127,7 +127,12 @@ WORK = {
     ),
     "measure_windows": lambda _wildcards: 4 * len(LAYER_PAIRS) * len(DATASETS),
     **{f"fetch_{maker}_model": make_ready for maker in [*MAKERS, "local"]},
-    **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
+    **{
+        f"extract_{kind.environment}_{of}": run_on_items
+        for kind in ADAPTERS.values()
+        for of in ("features", "shard")
+    },
+    "merge_features": lambda wildcards: 3 * bytes_of_features(wildcards.dataset, [wildcards.model]) / COPY,
     "fetch_small_models": lambda _wildcards: len(SMALL),
     "extract_small_features": lambda wildcards: 0.0025 * len(SMALL) * items(wildcards.dataset),
     "label_images": lambda wildcards: 0.002 * items(wildcards.dataset),

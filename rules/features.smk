@@ -1,8 +1,15 @@
-# The two caches: once per data set and model, never per pair.
+# Features: once per data set and model, never per pair.
 
-# As many neighbours as the metrics that are content with neighbour tables need.
-K_MAX = max([k for m, ks in METRICS_USED.items() for k in ks if METRICS[m].family == "neighbors"], default=10)
-
+# What extraction takes, whole or in shards; what is merged of shards is of the same, so that an edit runs it again.
+EXTRACTING = {
+    "weights": LOADING_A_MODEL["weights"],
+    "row": row("models"),
+    "settings": settings_of,
+    # which is all that figure 2 takes
+    "last_only": lambda wildcards: wildcards.dataset not in DATASETS + WITH_LEVELS + WITH_PARTS,
+    "store": CONFIG["features"]["store"],
+}
+EXTRACTION = code_of("extract_features", "models", module_of)
 
 for environment in dict.fromkeys(facts.environment for facts in ADAPTERS.values()):
 
@@ -28,103 +35,75 @@ for environment in dict.fromkeys(facts.environment for facts in ADAPTERS.values(
         resources:
             **RUNNING_A_MODEL,
         params:
-            **LOADING_A_MODEL,
-            row=row("models"),
-            settings=settings_of,
-            last_only=lambda wildcards: wildcards.dataset not in DATASETS + WITH_LEVELS + WITH_PARTS,  # which is all that figure 2 takes
-            code=code_of("extract_features", "models", module_of),
+            **EXTRACTING,
+            device=CONFIG["device"],
+            code=EXTRACTION,
         message:
             "Features of {wildcards.dataset} under {wildcards.model}"
         script:
             "../scripts/extract_features.py"
 
+    rule:
+        """The same for some of the pairs, a shard of a large data set; gone when all are merged."""
+        name:
+            f"extract_{environment}_shard"
+        input:
+            model="results/models/{model}",
+            dataset="results/data/{dataset}",
+        output:
+            features=temp("results/shards/{dataset}/{model}/{shard}.safetensors"),
+        log:
+            "results/logs/extract_features/{dataset}/{model}/{shard}.log",
+        benchmark:
+            "results/benchmarks/extract_features/{dataset}/{model}/{shard}.tsv"
+        wildcard_constraints:
+            dataset=only(SHARDED),
+            model=only([name for name in SETUP.by_item() if name in SETUP.run_in(environment)]),
+            shard=r"\d+",
+        priority: 1 if environment == "language" else 2
+        conda:
+            f"../envs/{environment}.yaml"
+        threads: share_of_cores()
+        resources:
+            **{**RUNNING_A_MODEL, "mem_mb": memory_of_shard},
+        params:
+            **EXTRACTING,
+            device=CONFIG["device"],
+            part=items_of_shard,
+            code=EXTRACTION,
+        message:
+            "Features of {wildcards.dataset}, shard {wildcards.shard}, under {wildcards.model}"
+        script:
+            "../scripts/extract_features.py"
 
-# Data sets of so many items that their neighbours are found by several jobs for each model.
-ROWS_PER_JOB = CONFIG["alignment"]["rows_per_job"]
-OF_MANY = [dataset for dataset in DATASETS if items(dataset) > ROWS_PER_JOB]
+    # Both make features: of a data set that goes in shards they are merged, but where the model cannot take it so.
+    workflow.ruleorder("merge_features", f"extract_{environment}_features")
 
 
-rule index_neighbors:
-    """The nearest neighbours of every item in every layer, clamped and normalised as the protocol says."""
+rule merge_features:
+    """The shards of a model's features in one file, layer by layer, none of them held in memory."""
     input:
+        shards=shards,
+    output:
         features="results/features/{dataset}/{model}.safetensors",
-    output:
-        neighbors="results/neighbors/{dataset}/{model}.safetensors",
     log:
-        "results/logs/index_neighbors/{dataset}/{model}.log",
+        "results/logs/merge_features/{dataset}/{model}.log",
     benchmark:
-        "results/benchmarks/index_neighbors/{dataset}/{model}.tsv"
+        "results/benchmarks/merge_features/{dataset}/{model}.tsv"
     wildcard_constraints:
-        dataset=only([dataset for dataset in SETUP.asked("datasets") if dataset not in OF_MANY]),
-    conda:
-        "../envs/alignment.yaml"
-    threads: share_of_cores()
-    resources:
-        mem_mb=memory_of_features,
-    params:
-        **PREPARATION,
-        k_max=K_MAX,
-        code=code("index_neighbors"),
-    message:
-        "Neighbours in {wildcards.dataset} under {wildcards.model}"
-    script:
-        "../scripts/index_neighbors.py"
-
-
-rule index_rows:
-    """The nearest neighbours, among all items, of some items of a data set that has many."""
-    input:
-        features="results/features/{dataset}/{model}.safetensors",
-    output:
-        rows="results/neighbor_rows/{dataset}/{model}/{part}.safetensors",
-    log:
-        "results/logs/index_rows/{dataset}/{model}/{part}.log",
-    benchmark:
-        "results/benchmarks/index_rows/{dataset}/{model}/{part}.tsv"
-    wildcard_constraints:
-        dataset=only(OF_MANY),
-        part=r"\d+",
-    conda:
-        "../envs/alignment.yaml"
-    threads: share_of_cores()
-    resources:
-        mem_mb=memory_of_rows,
-    params:
-        **PREPARATION,
-        k_max=K_MAX,
-        rows=lambda wildcards: [int(wildcards.part) * ROWS_PER_JOB, (int(wildcards.part) + 1) * ROWS_PER_JOB],
-        code=code("index_rows"),
-    message:
-        "Neighbours in {wildcards.dataset} under {wildcards.model}, part {wildcards.part}"
-    script:
-        "../scripts/index_rows.py"
-
-
-rule join_neighbors:
-    """The neighbour table of a model, of its parts."""
-    input:
-        features="results/features/{dataset}/{model}.safetensors",  # which the parts are of: for the audit
-        rows=lambda wildcards: [
-            f"results/neighbor_rows/{wildcards.dataset}/{wildcards.model}/{part}.safetensors"
-            for part in range(-(-items(wildcards.dataset) // ROWS_PER_JOB))
-        ],
-    output:
-        neighbors="results/neighbors/{dataset}/{model}.safetensors",
-    log:
-        "results/logs/join_neighbors/{dataset}/{model}.log",
-    benchmark:
-        "results/benchmarks/join_neighbors/{dataset}/{model}.tsv"
-    wildcard_constraints:
-        dataset=only(OF_MANY),
+        dataset=only(SHARDED),
+        model=only(SETUP.by_item()),
+    priority: 3
     conda:
         "../envs/alignment.yaml"
     resources:
-        mem_mb=memory_of_table,
+        runtime=minutes_of_merge,
     params:
-        **PREPARATION,
-        k_max=K_MAX,
-        code=code("join_neighbors"),
+        **EXTRACTING,
+        items_per_shard=CONFIG["features"]["items_per_shard"],
+        extraction=EXTRACTION,
+        code=code("merge_features"),
     message:
-        "Neighbours in {wildcards.dataset} under {wildcards.model}"
+        "Merging the features of {wildcards.dataset} under {wildcards.model}"
     script:
-        "../scripts/join_neighbors.py"
+        "../scripts/merge_features.py"

@@ -51,6 +51,7 @@ if SMALL:
         params:
             rows=SMALL_ROWS,
             settings={"batch_images": CONFIG["features"]["batch_images"]},
+            store=CONFIG["features"]["store"],
             device=CONFIG["device"],
             code=code("extract_small_features", *SMALL_MODULES),
         message:

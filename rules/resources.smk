@@ -43,6 +43,18 @@ def gpus_of_model(wildcards):
     return usual if model.gpus is None else model.gpus
 
 
+def memory_of_shard(wildcards, attempt):
+    """MB for running a model over a shard: as for the model, and its features of these items."""
+    begin, end = items_of_shard(wildcards)
+    held = bytes_of_features(wildcards.dataset, [wildcards.model]) * (end - begin) / items(wildcards.dataset)
+    return memory_of_model(wildcards, attempt) + int(held / 1e6)
+
+
+def minutes_of_merge(wildcards, attempt):
+    """Minutes for copying a model's features: half an hour, or at 50 MB per second, read, written and digested."""
+    return max(30, int(bytes_of_features(wildcards.dataset, [wildcards.model]) / 3e9)) * attempt
+
+
 RUNNING_A_MODEL = {"mem_mb": memory_of_model, "runtime": minutes_of_model, "gpu": gpus_of_model}
 # Parameters of such a job: how its model is loaded, and onto what.
 LOADING_A_MODEL = {
@@ -121,7 +133,7 @@ def items(dataset):
 def check_environment():
     """One line before any job starts where the package of a kind of models is not in the environment that jobs run in."""
     planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
-    lacking = "extract_timm_features" in planned and find_spec("timm") is None
+    lacking = {"extract_timm_features", "extract_timm_shard"} & planned and find_spec("timm") is None
     if lacking and not workflow.deployment_settings.deployment_method:
         name = SETUP.run_in("timm")[0]
         raise SystemExit(

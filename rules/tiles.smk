@@ -1,4 +1,4 @@
-# Model pairs go in tiles: a block of models by a block of models.
+# Model pairs go in tiles: a block of models by a block of models. Items of a large data set go in shards, to be run by themselves.
 
 from itertools import combinations, product
 
@@ -56,3 +56,19 @@ def tiles_holding(dataset, pairs):
     """The tiles of the main metric that hold these model pairs."""
     names = {f"{POSITION[x] // BLOCK}-{POSITION[y] // BLOCK}" for x, y in pairs}
     return [path for path in tiles(dataset, METRIC) if Path(path).stem in names]
+
+
+# The data sets whose features are extracted in shards.
+SHARDED = [name for name in SETUP.asked("datasets") if SETUP.shards(name)]
+
+
+def shards(wildcards):
+    """The shards of a model's features of a data set, in the order of the items."""
+    folder = f"results/shards/{wildcards.dataset}/{wildcards.model}"
+    return [f"{folder}/{number:05d}.safetensors" for number in range(SETUP.shards(wildcards.dataset))]
+
+
+def items_of_shard(wildcards):
+    """The first item of a shard, and the one after its last."""
+    begin = int(wildcards.shard) * CONFIG["features"]["items_per_shard"]
+    return [begin, min(begin + CONFIG["features"]["items_per_shard"], items(wildcards.dataset))]

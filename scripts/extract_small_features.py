@@ -18,4 +18,5 @@ with job(snakemake) as out:
             adapter = import_module(module_of(row))
             layers, more = adapter.features(row, folder, dataset, params.settings, machine)
             check_layers(layers, facts)
-            write_features(vars(out)[name], layers, describe(facts, folder, dataset) | more)
+            more = describe(facts, folder, dataset) | more
+            write_features(vars(out)[name], layers, more, params.get("store", "float32"))

@@ -19,8 +19,8 @@ from prh.provenance import plain, record, record_path, write_json
 
 @contextmanager
 def job(snakemake):
-    """Run a script's body; yields a namespace with a temporary path per named output, and `outside`, empty, for digests of
-    files from outside that the script has read, by path.
+    """Run a script's body; yields a namespace with a temporary path per named output, and `outside` and `known`, empty, for
+    digests by path: of files from outside that the script has read, and of inputs that it has looked at itself.
 
     All that is printed goes to the rule's log. When the body ends, the outputs are moved into place and a record,
     named after the first one, is written. When it raises, nothing is left behind, and older outputs stay; an `InputError`
@@ -44,13 +44,13 @@ def job(snakemake):
             for path, _ in moves:  # what a killed job left, its scratch folders NAME~... too
                 for left in (path, *path.parent.glob(f"{path.name}~*")):
                     _remove(left)
-            out = SimpleNamespace(**partial, outside={})
+            out = SimpleNamespace(**partial, outside={}, known={})
             yield out
             if finals:  # all is written before anything takes the place of something older
                 for path, _ in moves[:-1]:
                     _follow_umask(path)
                 made = {str(final): path for path, final in moves[:-1]}
-                made = _record(snakemake, made, began, clock, out.outside)
+                made = _record(snakemake, made, began, clock, out)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 write_json(moves[-1][0], made)
             for path, final in moves:
@@ -64,7 +64,7 @@ def job(snakemake):
             sys.exit(1)
 
 
-def _record(snakemake, finals, began, clock, outside):
+def _record(snakemake, finals, began, clock, out):
     params = {name: plain(value) for name, value in snakemake.params.items()}
     script = Path(getattr(sys.modules["__main__"], "__file__", ""))  # Snakemake puts the rule's script here
     return record(
@@ -76,7 +76,8 @@ def _record(snakemake, finals, began, clock, outside):
         began,
         script if script.is_file() else None,
         getattr(snakemake, "threads", 1),
-        outside,
+        out.outside,
+        out.known,
     )
 
 

@@ -48,6 +48,21 @@ def tree_files(folder):
     return [p.relative_to(folder).as_posix() for p in files]
 
 
+def part_digest(folder, names):
+    """As `digest`, of a folder with a manifest of which only the files `names` were read: those are compared with the manifest,
+    of the others it is believed. Raises `InputError` for one that is not what the manifest says.
+    """
+    folder = Path(folder)
+    listed = {**read_manifest(folder)["files"], MANIFEST: file_digest(folder / MANIFEST)}
+    for name in names:
+        if file_digest(folder / name) != listed.get(name):
+            raise InputError(
+                f"{folder / name}: not what {MANIFEST} says; remove {folder} to have it made again"
+            )
+    lines = [f"{listed[name]}  {name}\n" for name in sorted(listed, key=lambda name: name.split("/"))]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def json_text(value):
     """`value` as sorted, indented JSON."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -191,7 +206,7 @@ def _module_files(name, library, defined=False):
     return [file for file in (*packages, stem.with_suffix(".py")) if file.is_file()]
 
 
-def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1, outside=None):
+def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1, outside=None, known=None):
     """The record of a finished job, as a mapping.
 
     Two clean runs give the same record but for what stands under the key `run`: start, duration, peak memory, and the
@@ -205,15 +220,18 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
     began: when it began, in UTC.
     script: the script that ran; None where that is unknown.
     outside: digests of files from outside by path, which count as inputs.
+    known: digests of inputs by path that the job has found itself, see `part_digest`.
 
     """
+    known = known or {}
     made = {
         "format": RECORD_FORMAT,
         "rule": rule,
         "outputs": {
             name: {"sha256": digest(outputs[name]), "bytes": _size(outputs[name])} for name in sorted(outputs)
         },
-        "inputs": {_portable(p, script): digest(p) for p in sorted(map(str, inputs))} | (outside or {}),
+        "inputs": {_portable(p, script): known.get(p) or digest(p) for p in sorted(map(str, inputs))}
+        | (outside or {}),
         "parameters": params,
         "seeds": {name: value for name, value in params.items() if name == "seed"},
         "code": code_files(script, LIBRARY, _loaded()) if script else {},

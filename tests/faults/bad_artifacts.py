@@ -98,6 +98,22 @@ def features_of(name, n=8, change=lambda x: x, layers=2):
     return step
 
 
+SHARDS = [f"results/shards/d/a/0000{i}.safetensors" for i in range(2)]
+MERGE = Job("merge_features", output={"features": FEATURES.format("a")}, input={"shards": SHARDS})
+
+
+def shards_of(name="a", begins=(0, 4)):
+    """Two shards of four items of eight, the second one of a model of this name."""
+
+    def step():
+        for path, begin in zip(SHARDS, begins, strict=True):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            metadata = {"model": "a" if begin == 0 else name, "pairs": 8, "begin": begin}
+            write_features(path, {"block0": torch.ones(4, 50)}, metadata)
+
+    return step
+
+
 def neighbours_of(name, ids=None, n=8):
     """A neighbour file of n items."""
 
@@ -129,6 +145,11 @@ def caches():
         both = [neighbours_of("a"), neighbours_of("b")]
         yield Row(f"neighbours-{change.__name__}", [*both, damage(ids, change)], KNN, says)
         yield Row(f"neighbours-{change.__name__}-in-a-null", [*both, damage(ids, change)], CALIBRATE, says)
+    for change in DAMAGES:
+        yield Row(f"shard-{change.__name__}", [shards_of(), damage(SHARDS[1], change)], MERGE, (f"{SHARDS[1]}: cannot be read as a prh-features 1 file", "remove it to have it made again"))
+    yield Row("shard-of-another-model", [shards_of("b")], MERGE, (f"{SHARDS[1]}: is not of the same model, data set or layers as {SHARDS[0]}",))
+    yield Row("shard-of-other-items", [shards_of(begins=(0, 5))], MERGE, (f"{SHARDS[1]}: begins with item 5, not 4; remove it to have it made again",))
+    yield Row("shard-swapped", [shards_of(), features_of("a"), lambda: shutil.copy(one, SHARDS[0])], MERGE, (f"{SHARDS[0]}: not a shard of features; remove it to have it made again",))
     swap = [features_of("a"), neighbours_of("a"), neighbours_of("b"), features_of("b")]
     yield Row("features-swapped", [*swap, lambda: shutil.copy(ids, one)], INDEX, (f"{one}: not a prh-features 1 file (its format: prh-neighbors 1)",))
     yield Row("neighbours-swapped", [*swap, lambda: shutil.copy(one, ids)], KNN, (f"{ids}: not a prh-neighbors 1 file (its format: prh-features 1)",))

@@ -142,6 +142,10 @@ def configurations():
         ("downstream-of-no-model", "key `figures.downstream_vision`: `none` is not among", {"figures__downstream_vision": "none"}),
         ("table-missing", "nowhere.tsv: no such file; set the config's key `tables`", {"tables__models": "nowhere.tsv"}),
         ("published-missing", "key `figures.published`: nowhere.tsv: no such file", {"figures__published": "nowhere.tsv"}),
+        ("no-items-per-shard", "key `features.items_per_shard`: 0 is less than the minimum of 1", {"features__items_per_shard": 0}),
+        ("shards-by-reference", "key `features.items_per_shard`: in `features.mode` reference captions are padded to the longest of all", {"features": {"items_per_shard": 100, "mode": "reference"}}),
+        ("shards-of-an-unknown-number", "key `features.items_per_shard`: how many items data set `places_1000` has is not known before it is made", {"datasets": ["places_1000"], "features__items_per_shard": 100}),
+        ("unknown-store", "key `features.store`: 'bfloat16' is not one of float32, float16", {"features__store": "bfloat16"}),
         ("prompt-without-caption", "key `features.prompt`: 'x' does not have the form", {"features__prompt": "x"}),
     ]:
         named = (

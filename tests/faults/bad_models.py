@@ -127,6 +127,10 @@ def models():
         ("manifest-halved", [*language, damage(f"{DATA}/manifest.json", halved)], (f"{DATA}/manifest.json: ",)),
     ]:
         yield Row(f"language-{name}", steps, LANGUAGE, says)
+    part = LANGUAGE.but(part=[1, 3])
+    yield Row("language-shard-nan", [*language, weights(tensors, "model.layers.1.mlp.up_proj.weight", nan)], part, ("counted from item 1: ", MODEL, "NaN or infinity; check the weights"))
+    yield Row("language-shard-of-another-data-set", [*language, damage(f"{DATA}/images/b.png", halved)], part, (f"{DATA}/images/b.png: not what manifest.json says; remove {DATA} to have it made again",))
+    yield Row("language-too-large-for-float16", [*language, weights(tensors, "model.embed_tokens.weight", lambda w: w * 1e7)], LANGUAGE.but(store="float16"), ("layer embedding: item 0 has a value of ", "float16 ends at 65504; set `features.store` to float32"))
     short = [*language, short_positions]
     yield Row("language-captions-too-long", short, LANGUAGE.but(settings={**LANGUAGE.params["settings"], "prompt": "one two {caption}"}), (f"{MODEL}: ", "3 of 3 captions have more than the 1 tokens that the model takes (caption 0 has 3)", "set `features.long_captions` to truncate"))
     yield Row("language-no-token-to-pad-with", [*language, no_last_token], LANGUAGE, (f"{MODEL}: the tokenizer has neither a pad nor an EOS token",))

@@ -121,6 +121,7 @@ GOOD = {
     "DCI": ([inputs.descriptions], inputs.DCI),
     "small model": ([], inputs.SMALL.but(rows={"s": inputs.SMALL_ROW | {"init": "random"}})),
     "probes": ([artifacts.features_of("a"), artifacts.labels_of(*"xxxxyyyy")], artifacts.PROBE),
+    "shards": ([artifacts.shards_of()], artifacts.MERGE),
     "neighbours": (caches, artifacts.INDEX),
     "tile of features": (caches, artifacts.CKA),
     "tile of neighbours": (caches, artifacts.KNN),

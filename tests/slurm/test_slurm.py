@@ -117,6 +117,26 @@ def test_the_table_says_what_a_model_gets(finished):
     assert (dataset["MinMemoryNode"], dataset["TimeLimit"]) == ("2000M", "00:30:00")
 
 
+def test_shards_are_jobs_by_themselves(cluster, finished, tmp_path):
+    """Each by itself, so that they run beside each other; one more merges them and ranks the neighbours."""
+    folder, count = finished[0], len(cluster.jobs())
+    for name in ("packages", "data", "models", "records"):
+        shutil.copytree(folder / "results" / name, tmp_path / "results" / name)
+    for name in ("datasets.tsv", "models.tsv"):
+        shutil.copy(folder / name, tmp_path / name)
+    config = json.loads((folder / "config.yaml").read_text()) | {"features": {"items_per_shard": 16}}
+    (tmp_path / "config.yaml").write_text(json.dumps(config))
+    made = "results/neighbors/openmoji_64/mobilenet-v2.safetensors"
+    done = snakemake(cluster, tmp_path, made)
+    assert done.returncode == 0, done.stdout[-6000:]
+    jobs = cluster.jobs()[count:]
+    shards = named(jobs, "extract_vision_shard")
+    assert len(shards) == 4
+    assert {job["TresPerJob"] for job in shards} == {"gres:gpu:1"}
+    assert len(jobs) == 4 + 1
+    assert (tmp_path / made).read_bytes() == (folder / made).read_bytes()
+
+
 def test_a_job_that_was_killed_for_memory_gets_more(finished):
     _, said, jobs = finished
     attempts = [(job["MinMemoryNode"], job["JobState"]) for job in named(jobs, "fetch", "minilm-l6")]

@@ -29,6 +29,7 @@ class Kind(NamedTuple):
     sample: Callable | None = None
 
 
+SHARD = "shard"  # of features; gone when it is merged
 KINDS = {
     "package": Kind(r"results/packages/[^/]+\.whl", checks_sources.package),
     "dataset": Kind(r"results/data/[^/]+", checks_sources.dataset),
@@ -37,6 +38,7 @@ KINDS = {
     "features": Kind(
         r"results/features/.+\.safetensors", checks_measures.features, samples_of_models.features
     ),
+    SHARD: Kind(r"results/shards/.+\.safetensors", checks_measures.features, samples_of_models.features),
     "summaries": Kind(
         r"results/levels/.+/summaries\.parquet", checks_sources.summaries, samples_of_models.summaries
     ),
@@ -122,7 +124,7 @@ def has_sample(artifact):
 
 def remake(run, artifact, rng):
     """Make a sample of an artifact again: (reasons, remark). Raises `NotHere` if that cannot be done."""
-    missing = [source for source in run.inputs(artifact) if not run.is_intact(source)]
+    missing = [source for source in run.sources(artifact) if not run.is_intact(source)]
     if missing:
         raise NotHere(f"not made again: {missing[0]} is not there as it was made")
     return KINDS[kind_of(artifact)].sample(run, artifact, rng)

@@ -51,7 +51,7 @@ def audit(folder, samples=4, seed=0, packages=None):
     for name in sorted(found):
         _check_chain(run, found[name], packages or {})
     for name in progress(sorted(found), "formats", unit="artifact"):
-        if not found[name].absent and NOT_YOURS not in found[name].reason:
+        if run.path(name).exists() and NOT_YOURS not in found[name].reason:
             wrong = reasons(run, name)
             found[name].wrong += wrong
             found[name].passed += ["format"] * (kind_of(name) in KINDS and not wrong)
@@ -72,7 +72,9 @@ def _check_digest(run, finding):
         finding.wrong.append(str(error).removeprefix(f"{path}: "))
         return
     if not path.exists():
-        finding.absent, finding.elsewhere = True, run.origin(finding.artifact) is not None
+        merged = run.merged.get(finding.artifact)
+        finding.absent, finding.elsewhere = not merged, run.origin(finding.artifact) is not None
+        finding.remarks += [f"removed when it had been merged into {merged}"] * bool(merged)
         finding.remarks += ["not imported, only its record was"] * finding.elsewhere
     elif digest(path) != said["sha256"]:
         finding.wrong += _what_differs(path, said)
@@ -191,7 +193,7 @@ def _check_samples(run, found, samples, seed):
     """Make a part of some artifacts of each rule again: of those that passed what came before and that can be made here."""
     by_rule = defaultdict(list)
     for name in sorted(found):
-        if has_sample(name) and not found[name].wrong and not found[name].absent:
+        if has_sample(name) and not found[name].wrong and run.path(name).exists():
             by_rule[found[name].rule].append(name)
     for rule in progress(sorted(by_rule), "samples", unit="rule"):
         rng, made = np.random.default_rng([seed, *rule.encode()]), 0

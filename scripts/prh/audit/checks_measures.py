@@ -11,7 +11,7 @@ import torch
 from prh.alignment.catalogue import METRICS, SAMPLES_HELD
 from prh.alignment.large import StoredLayers, read_rows
 from prh.alignment.neighbors import read_index
-from prh.features.layers import read_features
+from prh.features.layers import STORED, each_layer, read_metadata
 from prh.features.tensors import read_tensors
 from prh.provenance import MANIFEST, file_digest
 from prh.sources.caption_levels import distinct_captions, read_levels
@@ -32,25 +32,28 @@ SHARES = ("acc", "exact_match")  # measures of lm-eval that are shares of docume
 
 
 def features(run, artifact):
-    """Layers and widths of the model's row, a finite row per pair that is not all zeros; of this model and data set."""
-    layers, names, metadata = read_features(run.path(artifact))
-    row = run.params(artifact)["row"]
+    """Layers and widths of the model's row, a finite row per pair, or pair of a shard, that is not all zeros; of this model and data set."""
+    metadata, params = read_metadata(run.path(artifact)), run.params(artifact)
+    row = params["row"]
     if (metadata["model"], metadata["revision"]) != (row["name"], row["revision"]):
         yield f"is of {metadata['model']} at {metadata['revision']}, the rule asked for {row['name']} at {row['revision']}"
-    yield from _weights(metadata, run.params(artifact))
-    for source in run.inputs(artifact):
+    yield from _weights(metadata, params)
+    for source in run.sources(artifact):
         if run.kind(source) == "model" and not source.endswith(f"/{row['name']}"):
             continue  # of another model that the same job ran
         made_from = metadata[f"{run.kind(source)}_sha256"]
         if run.is_intact(source) and made_from != file_digest(run.path(source) / MANIFEST):
             yield f"was made from another {source}"
-    last_only = run.params(artifact).get("last_only")
-    yield from _layers(layers, names, row | {"layers": 1} if last_only else row, metadata["pairs"])
+    begin, end = params.get("part") or (None, metadata["pairs"])
+    if metadata.get("begin") != begin:
+        yield f"begins with item {metadata.get('begin')}, the rule asked for {begin}"
+    row = row | {"layers": 1} if params.get("last_only") else row
+    yield from _layers(run.path(artifact), row, end - (begin or 0), params.get("store", "float32"))
 
 
 def level_features(run, artifact):
     """As `features`, of the distinct captions of all levels."""
-    layers, names, metadata = read_features(run.path(artifact))
+    metadata = read_metadata(run.path(artifact))
     params, levels = run.params(artifact), None
     if metadata["model"] != params["row"]["name"]:
         yield f"is of {metadata['model']}, the rule asked for {params['row']['name']}"
@@ -60,23 +63,25 @@ def level_features(run, artifact):
             levels = len(distinct_captions(read_levels(run.path(source))))
             if metadata["levels_sha256"] != file_digest(run.path(source)):
                 yield f"was made from another {source}"
-    yield from _layers(layers, names, params["row"], levels or metadata["captions"])
+    yield from _layers(run.path(artifact), params["row"], levels or metadata["captions"])
 
 
-def _layers(layers, names, row, count):
-    """Layers and width of the model's row, where it says them; a finite float32 row for each of so many items, not all zeros."""
-    for column, found in (("layers", len(layers)), ("width", layers[-1].shape[1])):
-        if row[column] not in (None, found):
-            yield f"{column} is {found}; the model's row says {row[column]}"
-    for name, values in zip(names, layers, strict=True):
-        if values.dtype != torch.float32 or values.ndim != 2:
-            yield f"layer {name} is {tuple(values.shape)} {values.dtype}, not (n, d) float32"
+def _layers(path, row, count, store="float32"):
+    """Layers and width of the model's row, where it says them; a finite row for each of so many items, not all zeros, of the type asked for."""
+    layers = 0
+    for layers, (name, dtype, values) in enumerate(each_layer(path), start=1):  # noqa: B007
+        width = values.shape[-1]
+        if dtype != STORED[store] or values.ndim != 2:
+            yield f"layer {name} is {tuple(values.shape)} {dtype}, not (n, d) {store}"
         elif len(values) != count:
             yield f"layer {name} has {len(values)} rows, not one for each of {count} items"
         elif not torch.isfinite(values).all():
             yield f"layer {name} has NaN or infinity"
         elif (values == 0).all(dim=1).any():
             yield f"layer {name}: row {int((values == 0).all(dim=1).nonzero()[0])} is all zeros"
+    for column, found in (("layers", layers), ("width", width)):
+        if row[column] not in (None, found):
+            yield f"{column} is {found}; the model's row says {row[column]}"
 
 
 def neighbors(run, artifact):

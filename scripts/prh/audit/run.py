@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from prh.audit.artifacts import kind_of
+from prh.audit.artifacts import SHARD, kind_of
 from prh.audit.definitions import Prepared
 from prh.errors import InputError, check_readable
 from prh.features.layers import read_features
@@ -24,6 +24,7 @@ class Run:
         )  # the layers of a feature file, as metrics take them
         self.intact = set()  # artifacts whose digest was found to be the recorded one
         self.damaged = {}  # record -> what is wrong with it
+        self.merged = {}  # shard -> the features that it was merged into
         self.made = {}  # artifact -> the record of the job that made it
         self.imported = (
             self._imported()
@@ -39,8 +40,16 @@ class Run:
             try:
                 record = read_record(path)
                 self.made |= dict.fromkeys(record["outputs"], record)
+                shards = [source for source in record["inputs"] if kind_of(source) == SHARD]
+                self.merged |= dict.fromkeys(shards, next(iter(record["outputs"])))
             except InputError as error:
                 self.damaged[name] = str(error).removeprefix(f"{path}: ")
+        # A shard that is gone, and of which nothing that is there was merged, was of an earlier run.
+        self.made = {
+            name: record
+            for name, record in self.made.items()
+            if kind_of(name) != SHARD or name in self.merged or self.path(name).exists()
+        }
 
     def _imported(self):
         found = {}
@@ -82,6 +91,13 @@ class Run:
         """What it was made from: names of artifacts; parts of the workflow, and tables of its user, left out."""
         named = self.made.get(artifact, {"inputs": {}})["inputs"]
         return [name for name in named if name.startswith(FOLDERS)]
+
+    def sources(self, artifact):
+        """As `inputs`; in place of shards what these were made from."""
+        found = {}
+        for name in self.inputs(artifact):
+            found |= dict.fromkeys(self.inputs(name) if name in self.merged else [name])
+        return list(found)
 
     def _prepared(self, artifact, clamp, concatenate):
         return Prepared(read_features(self.path(artifact))[0], clamp, concatenate)

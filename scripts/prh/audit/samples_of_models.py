@@ -11,7 +11,7 @@ import torch
 
 from prh.audit.ways import WAYS, NotHere, check_room, language_model, of_captions
 from prh.features.adapters import ADAPTERS
-from prh.features.layers import read_features
+from prh.features.layers import read_features, read_rows
 from prh.features.summaries import prompt_of, text_of
 from prh.features.tensors import read_tensors
 from prh.sources.caption_levels import distinct_captions, read_levels
@@ -27,14 +27,14 @@ ROUNDINGS = 8  # so many roundings of the type add up
 
 
 def features(run, artifact, rng):
-    """All layers of some items."""
+    """All layers of some items; of the whole data set, or of a shard of it."""
     params = run.params(artifact)
     pairs = params.get("settings", {}).get("pairs")  # of mere features, of a data set that was not fetched
     inputs = _inputs(run, artifact, "model", *(() if pairs else ("dataset",)))
-    row = SimpleNamespace(**params["row"])
-    layers, names, _ = read_features(run.path(artifact))
+    row, part = SimpleNamespace(**params["row"]), params.get("part") or [0, None]
     table = pd.DataFrame(index=range(pairs)) if pairs else read_captions(inputs["dataset"])
-    chosen, table = _some_pairs(table, rng)
+    chosen, table = _some_pairs(table, rng, part)
+    layers, names = read_rows(run.path(artifact), [item - part[0] for item in chosen])
     check_room(inputs["model"])
     if row.type not in ADAPTERS:
         raise NotHere(f"not made again: models of type {row.type}")
@@ -51,7 +51,8 @@ def level_features(run, artifact, rng):
     chosen = sorted(rng.choice(len(captions), size=min(ITEMS, len(captions)), replace=False).tolist())
     check_room(inputs["model"])
     found = of_captions(params, None, inputs, pd.DataFrame({"caption": [captions[i] for i in chosen]}))
-    return _compared(layers, names, chosen, found, params["weights"].get("dtype"))
+    kept = [layer[chosen] for layer in layers]
+    return _compared(kept, names, chosen, found, params["weights"].get("dtype"))
 
 
 def summaries(run, artifact, rng):
@@ -104,10 +105,10 @@ def colour_words(run, artifact, rng):
 
 
 def _compared(layers, names, chosen, found, dtype):
-    """What was found of the chosen items, made again, beside the layers as they were kept: (reasons, remark)."""
+    """What was found of the chosen items, made again, beside their rows of the layers as they were kept: (reasons, remark)."""
     allowed, reasons, worst = _tolerance(FEATURE_TOLERANCE, dtype), [], 0.0
     for layer, name, again in zip(layers, names, found, strict=True):
-        kept = layer[chosen].double().numpy()
+        kept = layer.double().numpy()
         difference = np.linalg.norm(kept - again, axis=1) / np.linalg.norm(again, axis=1)
         worst = max(worst, difference.max())
         if not difference.max() <= allowed:
@@ -194,7 +195,7 @@ def _nats(model, ids):
 
 def _inputs(run, artifact, *kinds):
     """Where lies what it was made from, by kind."""
-    found = {run.kind(source): run.path(source) for source in run.inputs(artifact)}
+    found = {run.kind(source): run.path(source) for source in run.sources(artifact)}
     if "rows" in run.params(artifact):  # of a job that took several models
         found["model"] = run.path(f"results/models/{run.params(artifact)['row']['name']}")
     for kind in kinds:
@@ -203,10 +204,11 @@ def _inputs(run, artifact, *kinds):
     return found
 
 
-def _some_pairs(table, rng):
-    """Numbers of some pairs of a data set, sorted, and their rows."""
+def _some_pairs(table, rng, part=(0, None)):
+    """Numbers of some pairs of a data set, perhaps of a part of it, sorted, and their rows."""
+    table = table.iloc[slice(*part)]
     chosen = sorted(rng.choice(len(table), size=min(ITEMS, len(table)), replace=False).tolist())
-    return chosen, table.iloc[chosen]
+    return [part[0] + place for place in chosen], table.iloc[chosen]
 
 
 def _tolerance(usual, dtype):

@@ -20,6 +20,7 @@ from prh.configuration.tables import (
 from prh.errors import InputError
 from prh.features.adapters import ADAPTERS, ANY
 from prh.sources.model_files import Size
+from prh.sources.registry import AT_MOST
 
 TABLES = ("packages", "datasets", "models", "corpora")
 OF_SINGLE_FIGURES = ("transfer", "caption_density", "colour_geometry", "modality_gap")  # null: not drawn
@@ -130,6 +131,16 @@ class Configuration:
             self.config["figures"]["downstream_vision"] and not self.across()
         )
         return f"Left out, since the run has no {' and no '.join(absent)}: {', '.join(out)}." if out else ""
+
+    def shards(self, dataset):
+        """In how many shards the features of a data set are extracted; 0: whole."""
+        n, most = self.sizes[dataset], self.config["features"]["items_per_shard"]
+        known = n is not None and self.datasets[dataset].source not in AT_MOST
+        return -(-n // most) if most and known and n > most else 0
+
+    def by_item(self):
+        """Names of the models asked for that can take a data set in shards."""
+        return [name for name in self.asked("models") if ADAPTERS[self.models[name].type].by_item]
 
     def run_in(self, environment):
         """Names of the models asked for that run in an environment, by their adapters."""

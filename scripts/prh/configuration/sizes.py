@@ -8,6 +8,7 @@ from prh.configuration.tables import captions_of, files_of
 from prh.errors import InputError
 from prh.provenance import MANIFEST, read_manifest
 from prh.sources.model_files import check_pairs, shapes_of_features
+from prh.sources.registry import AT_MOST
 
 OWN = "folder"  # the source of data of one's own
 FEWEST = 3  # items of any data set: a nearest neighbour, and one that is none
@@ -80,6 +81,7 @@ def check_sizes(configuration, sizes, source):
     config = configuration.config
     _check_features(configuration, sizes)
     _check_most(config, sizes, source)
+    _check_shards(configuration, sizes, source)
     transfer, density, likelihoods = (
         *(config[key] for key in ("transfer", "caption_density")),
         config["performance"]["likelihoods"],
@@ -148,6 +150,23 @@ def _check_most(config, sizes, source):
             f"{source}: key `figures.layer_pairs`: windows of distances take at most {SAMPLES_HELD:,} items, but data set `{name}` has "
             f"{n:,}; name no pairs, or fewer items"
         )
+
+
+def _check_shards(configuration, sizes, source):
+    """Shards are of data sets whose number of items is known, and of features that an item has by itself."""
+    features, where = configuration.config["features"], f"{source}: key `features.items_per_shard`"
+    if not features["items_per_shard"]:
+        return
+    if features["mode"] == "reference":
+        raise InputError(
+            f"{where}: in `features.mode` reference captions are padded to the longest of all; take robust, or set the key to null"
+        )
+    for name in configuration.config["datasets"]:
+        if sizes[name] is None or configuration.datasets[name].source in AT_MOST:
+            raise InputError(
+                f"{where}: how many items data set `{name}` has is not known before it is made, so that its shards cannot be planned; "
+                "give its row a `size` that it must have, or set the key to null"
+            )
 
 
 def _check_features(configuration, sizes):

@@ -6,7 +6,7 @@ A kind's module, of this package, has
     load(...)                                           the model of such a folder
     features(row, folder, dataset, settings, machine)   ({layer: (n, d) float32}, in order; facts for the feature file)
 
-row: of the model table. settings: the keys of the config's `features` that the kind takes. machine: device, threads,
+row: of the model table. dataset: its folder, or a `prh.sources.datasets.Part` of it. settings: the keys of the config's `features` that the kind takes. machine: device, threads,
 gpus, and weights, how those are loaded (dtype, quantisation). The audit makes a sample again by `sample`, one of the ways in
 `prh.audit.ways`: "captions", "pixels" (for which `load(row, folder)` gives a function from pixels to layers),
 "blocks", "states", "towers" or "rows". Modules are named here and imported where they are used: a rule's environment holds what its own kind needs, and an
@@ -27,6 +27,7 @@ class Adapter(NamedTuple):
     packaged: whether its models can come in packages. on_hub: whether from the hub.
     scored: whether it gives likelihoods of texts, so that it has bits per byte.
     needs: columns of the model table that such a row must have. pooling: what the row's column of this name may say.
+    by_item: whether items go through it by themselves, so that those of a large data set may go in shards.
     layouts: which it takes by a path, see `prh.sources.model_files`; none: it takes none.
     """
 
@@ -40,6 +41,7 @@ class Adapter(NamedTuple):
     scored: bool = False
     needs: tuple = ()
     pooling: tuple = ()
+    by_item: bool = True
     layouts: tuple = ()
 
     @property
@@ -96,6 +98,7 @@ ADAPTERS = {
         *(ANY, "precomputed", "language", (), "rows"),
         packaged=False,
         needs=("modality",),
+        by_item=False,
         layouts=("features",),
     ),
 }

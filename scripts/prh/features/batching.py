@@ -1,6 +1,7 @@
 """Batches that fit into memory: of so many items, or of so many tokens; halved when they do not fit."""
 
 import sys
+from bisect import bisect_right
 
 import torch
 
@@ -17,14 +18,14 @@ def tokens_for(device):
     return TOKENS[torch.device(device).type]
 
 
-def in_batches(items, room, run, what="extracting", lengths=None):
+def in_batches(items, room, run, what="extracting", lengths=None, windows=None):
     """Call `run` with lists of `items`, in order; where memory runs out, `room` is halved for good, and the log says so.
 
     Parameters
     ----------
     room: items in a batch; or tokens, every item padded to the longest one of its batch, where `lengths` are given.
     run: takes a list of items; must not keep what it began.
-    lengths: tokens of each of `items`.
+    lengths: tokens of each of `items`. windows: a number for each of them, rising; no batch holds items of two.
 
     Raises `InputError` if a single item does not fit into memory.
 
@@ -32,6 +33,8 @@ def in_batches(items, room, run, what="extracting", lengths=None):
     place, bar = 0, progress([], what, total=len(items), unit="item")
     while place < len(items):
         count = room if lengths is None else _fitting(lengths, place, room)
+        if windows:
+            count = min(count, bisect_right(windows, windows[place]) - place)
         part = items[place : place + count]
         try:
             run(part)

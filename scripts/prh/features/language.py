@@ -20,6 +20,7 @@ from prh.sources.wheels import extract, join_members, members
 
 POOLING = {"mean": "mean over valid tokens", "last": "last token", "first": "first token"}
 USUAL = {"mode": "robust", "prompt": None, "long_captions": "error"}  # not mentioned in a feature file
+WINDOW = 16384  # items among which captions are sorted by length, so that shards of a multiple of it are batched as the whole is
 CHECK_TEXT = "The Platonic Representation Hypothesis: models converge as they get better."
 
 
@@ -48,6 +49,7 @@ def extract_features(
     pooling="mean",
     prompt=None,
     long_captions="error",
+    windows=None,
 ):
     """Hidden states of every layer, the embedding first, averaged over the valid tokens (the paper, section 3).
 
@@ -58,25 +60,28 @@ def extract_features(
     ----------
     batch_tokens: tokens in a batch, padding included; None for what suits the device. A caption that has more is a
         batch of its own.
-    mode: "robust": batches sorted by length and padded on the right to their own longest caption, averaged in float32.
+    mode: "robust": batches sorted by length, window by window, and padded on the right to their own longest caption, averaged in float32.
         "reference": as the official code, in the data set's order, padded on the left to its longest caption, averaged
         in the model's own type.
     pooling: "mean" over the valid tokens, or the "last" or "first" of them.
     prompt: a text around each caption, which stands where the text has {caption}.
     long_captions: of captions with more tokens than the model takes: "error", or "truncate" them at the end.
+    windows: a number for each caption, rising: those of a number are sorted; None takes `WINDOW` at a time.
 
     Returns name -> (n, d) float32. Raises `InputError` for a caption that the model cannot take, see `loading.token_lengths`.
 
     """
     texts = _prompted(captions, prompt)
     lengths = token_lengths(model, tokenizer, texts, long_captions)
+    windows = windows or [i // WINDOW for i in range(len(texts))]
     reference = mode == "reference"
     tokenizer.padding_side = "left" if reference else "right"
     if reference:
         padding, order = {"padding": "max_length", "max_length": max(lengths)}, list(range(len(texts)))
-        lengths = [max(lengths)] * len(texts)
+        lengths, windows = [max(lengths)] * len(texts), None
     else:
-        padding, order = {"padding": True}, sorted(range(len(texts)), key=lambda i: (lengths[i], i))
+        padding = {"padding": True}
+        order = sorted(range(len(texts)), key=lambda i: (windows[i], lengths[i], i))
     if long_captions == "truncate" and positions_of(model):
         padding |= {"truncation": True, "max_length": max(lengths)}
     accepted = inspect.signature(model.forward).parameters
@@ -97,7 +102,8 @@ def extract_features(
         names = ["embedding"] + [f"block{i}" for i in range(1, len(states))]
         collector.add(positions, dict(zip(names, pooled, strict=True)))
 
-    in_batches(order, batch_tokens or tokens_for(device), run, lengths=[lengths[i] for i in order])
+    room = batch_tokens or tokens_for(device)
+    in_batches(order, room, run, lengths=[lengths[i] for i in order], windows=windows)
     return collector.finished()
 
 
@@ -109,8 +115,9 @@ def features(row, folder, dataset, settings, machine):
     table = read_captions(dataset)
     if ALL not in table:
         return features_of_captions(table.caption.tolist(), folder, settings, machine)
-    layers, facts = features_of_captions(table[ALL].explode().tolist(), folder, settings, machine)
     counts = table[ALL].map(len).tolist()
+    windows = [item // WINDOW for item, count in enumerate(counts) for _ in range(count)]
+    layers, facts = features_of_captions(table[ALL].explode().tolist(), folder, settings, machine, windows)
     return averaged(layers, counts), facts | {"captions": "mean over all of an item"}
 
 
@@ -122,11 +129,13 @@ def averaged(layers, counts):
     }
 
 
-def features_of_captions(captions, folder, settings, machine):
-    """As `features`, of any captions."""
+def features_of_captions(captions, folder, settings, machine, windows=None):
+    """As `features`, of any captions; windows: as `extract_features` takes them."""
     model, tokenizer = load(folder, "text_encoder", machine.device, **machine.weights, gpus=machine.gpus)
     with about(folder):
-        layers = extract_features(model, tokenizer, captions, device=model.device, **settings)
+        layers = extract_features(
+            model, tokenizer, captions, device=model.device, windows=windows, **settings
+        )
     facts = {key: settings[key] for key in USUAL if settings[key] != USUAL[key]} | machine.weights
     if settings["long_captions"] == "truncate":
         facts["captions_cut"] = count_too_long(model, tokenizer, _prompted(captions, settings["prompt"]))

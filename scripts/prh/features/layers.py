@@ -1,14 +1,15 @@
-"""The feature cache: one safetensors file per data set and model, one float32 tensor (n, d) per layer."""
+"""The feature cache: one safetensors file per data set and model, one tensor (n, d) per layer, float32, or float16 on request."""
 
 from pathlib import Path
 
 import torch
 
 from prh.errors import InputError
-from prh.features.tensors import read_tensors, write_tensors
+from prh.features.tensors import opened, read_tensors, write_tensors
 from prh.provenance import MANIFEST, file_digest, read_manifest
 
 FORMAT = "prh-features 1"
+STORED = {"float32": "F32", "float16": "F16"}  # what `features.store` may say, as safetensors calls it
 
 
 class LayerCollector:
@@ -43,20 +44,66 @@ class LayerCollector:
         return self.layers
 
 
-def write_features(path, layers, metadata):
-    """Write layers (name -> (n, d) float32, in order); the tensors are named `000.<name>`, `001.<name>`, ..."""
+def write_features(path, layers, metadata, store="float32"):
+    """Write layers (name -> (n, d) float32, in order); the tensors are named `000.<name>`, `001.<name>`, ...
+
+    store: the type on disk; "float16" halves the file and rounds each value to 11 bits, which the metadata say.
+    Raises `InputError` for a value that is too large for it.
+    """
+    if store != "float32":
+        layers = {name: _rounded(name, values, store) for name, values in layers.items()}
+        metadata = {**metadata, "store": store}
     write_tensors(
         path, {f"{i:03d}.{name}": values for i, (name, values) in enumerate(layers.items())}, FORMAT, metadata
     )
 
 
+def _rounded(name, values, store):
+    found = values.to(getattr(torch, store))
+    bad = ~torch.isfinite(found).all(dim=1)
+    if bad.any():
+        item = int(bad.nonzero()[0])
+        raise InputError(
+            f"layer {name}: item {item} has a value of {float(values[item].abs().max()):.0f}, {store} ends at "
+            f"{torch.finfo(found.dtype).max:.0f}; set `features.store` to float32"
+        )
+    return found
+
+
 def read_features(path):
-    """Layers of a feature file, in order: (list of tensors (n, d), list of layer names, metadata).
+    """Layers of a feature file, in order: (list of tensors (n, d) float32, list of layer names, metadata).
 
     Raises `InputError` if the file is damaged or something else.
     """
     tensors, metadata = read_tensors(path, FORMAT)
-    return list(tensors.values()), [name.split(".", 1)[1] for name in tensors], metadata
+    return (
+        [values.float() for values in tensors.values()],
+        [name.split(".", 1)[1] for name in tensors],
+        metadata,
+    )
+
+
+def read_metadata(path):
+    """The metadata of a feature file; no layer is read."""
+    with opened(path, FORMAT) as (_, metadata):
+        return metadata
+
+
+def read_rows(path, rows):
+    """Some rows of each layer, in order: ([(len(rows), d) float32], layer names); no others are read."""
+    found = {}
+    with opened(path, FORMAT) as (file, _):
+        for name in sorted(file.keys()):
+            layer = file.get_slice(name)
+            found[name.split(".", 1)[1]] = torch.cat([layer[row : row + 1] for row in rows]).float()
+    return list(found.values()), list(found)
+
+
+def each_layer(path):
+    """Name, type as safetensors calls it, and values of each layer as stored, in order, one at a time in memory."""
+    with opened(path, FORMAT) as (file, _):
+        for name in sorted(file.keys()):
+            yield name.split(".", 1)[1], file.get_slice(name).get_dtype(), file.get_tensor(name)
 
 
 def check_layers(layers, row):
@@ -69,10 +116,10 @@ def check_layers(layers, row):
             )
 
 
-def describe(row, model, dataset=None):
-    """Metadata of a feature file: model, revision, digests of what it was made from, number of pairs of the data set, if there is one."""
+def describe(row, model, dataset=None, begin=None):
+    """Metadata of a feature file: model, revision, digests of what it was made from; pairs of the data set, if there is one; of a shard its first pair."""
     manifests = {"model_sha256": model} | ({"dataset_sha256": dataset} if dataset else {})
     digests = {key: file_digest(Path(folder) / MANIFEST) for key, folder in manifests.items()}
     names = {"model": row["name"], "revision": row["revision"]}
     pairs = {"pairs": read_manifest(dataset)["pairs"]} if dataset else {}
-    return {**names, **pairs, **digests}
+    return {**names, **pairs, **digests, **({} if begin is None else {"begin": begin})}

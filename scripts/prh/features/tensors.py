@@ -1,6 +1,7 @@
 """Tensors on disk: safetensors files that say what they are."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -22,12 +23,19 @@ def read_tensors(path, format):
 
     Raises `InputError`, naming the file, where it is missing, damaged or something else.
     """
+    with opened(path, format) as (file, metadata):
+        return {name: file.get_tensor(name) for name in sorted(file.keys())}, metadata
+
+
+@contextmanager
+def opened(path, format):
+    """Such a file, opened by safetensors, and its metadata: for who reads tensors one by one, or some of their rows."""
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(KEY, "{}"))
             found = metadata.pop("format", "none")
             if found != format:
                 raise InputError(f"{path}: not a {format} file (its format: {found})")
-            return {name: file.get_tensor(name) for name in sorted(file.keys())}, metadata
+            yield file, metadata
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise damaged(path, error, format=format) from None

@@ -1,6 +1,7 @@
 """Data sets of image-caption pairs: a folder with images/, captions.parquet, LICENCE.txt and a manifest."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -9,6 +10,14 @@ from prh.provenance import read_manifest, write_manifest
 
 COLUMNS = ("id", "image", "caption", "source")
 ALL = "captions"  # one more column where features are averaged over all captions of a pair
+
+
+class Part(NamedTuple):
+    """The pairs `begin` ... `end` - 1 of the data set in `folder`: what reads a data set takes it in its place."""
+
+    folder: Path
+    begin: int
+    end: int
 
 
 def write_dataset(folder, rows, note, everything=None, **facts):
@@ -26,11 +35,12 @@ def write_dataset(folder, rows, note, everything=None, **facts):
     write_manifest(folder, pairs=len(rows), **facts)
 
 
-def read_captions(folder):
-    """The pairs of a finished data set: a DataFrame with the columns id, image, caption, source, and perhaps captions."""
+def read_captions(dataset):
+    """The pairs of a finished data set, or of a `Part`: a DataFrame with the columns id, image, caption, source, and perhaps captions."""
+    folder, *ends = dataset if isinstance(dataset, Part) else (dataset, None, None)
     path = Path(folder) / "captions.parquet"
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path).iloc[slice(*ends)].reset_index(drop=True)
     except (OSError, ValueError) as error:
         raise damaged(path, error, "remove the data set to have it made again") from None
 
@@ -42,5 +52,6 @@ def which_caption(folder):
 
 
 def paths_of(dataset):
-    """Where the images of a data set lie, in the order of its pairs."""
-    return [Path(dataset) / image for image in read_captions(dataset).image]
+    """Where the images of a data set, or of a `Part`, lie, in the order of its pairs."""
+    folder = Path(dataset.folder if isinstance(dataset, Part) else dataset)
+    return [folder / image for image in read_captions(dataset).image]
