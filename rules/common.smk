@@ -19,11 +19,11 @@ from prh.provenance import code_digest
 from prh.sources.registry import source_of_corpus, source_of_dataset
 from prh.times import restore_times
 
-# Jobs take these over. glibc then keeps what a job frees for its next batch, instead of giving it back to the system
-# and asking for it anew, page by page, which halves the system's share of the CPU time.
+# Jobs take these over. glibc then keeps what a job frees for its next batch, instead of asking the system for it anew, page by
+# page, which halves the system's share of the CPU time. NumPy and SciPy would take all cores in each job.
 os.environ.setdefault("MALLOC_MMAP_MAX_", "0")
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy and SciPy: else each job would take all cores
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def find(path):

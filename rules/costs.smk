@@ -4,7 +4,6 @@
 START, SHORT = 3, 2  # seconds of a job that does next to nothing: with PyTorch, and without
 DOWNLOAD = 3e7  # bytes per second
 READY, LOAD = 1.5e7, 5e8  # parameters per second, of a model made ready and of one loaded
-COPY = 5e8  # bytes per second, of a disk
 MULTIPLY = 3.8e10 if CONFIG["device"] == "cpu" else 3e13  # multiplications per second
 CAPTION = 12  # tokens
 PLACES = 110  # at which a CNN's weights are used, in an image of 224 pixels
@@ -29,11 +28,6 @@ def bytes_of_weights(wildcards):
     return SETUP.size(model.name).parameters * (2 if model.dtype in ("bfloat16", "float16") else 4)
 
 
-def bytes_of_pairs(_wildcards):
-    """Size of a data set or a text on the hub: no table has it."""
-    return 3e8
-
-
 def make_ready(wildcards):
     """A model's weights are written anew."""
     return SETUP.size(wildcards.model).parameters / READY
@@ -51,8 +45,8 @@ def run_on_items(wildcards):
     if model.type == "features":  # nothing is run
         return SETUP.size(model.name).parameters / LOAD
     places = PLACES if ADAPTERS[model.type].module == "cnn" else PATCHES
-    image = places * ((model.image_size or 224) / 224) ** 2
     begin, end = items_of_shard(wildcards) if hasattr(wildcards, "shard") else (0, items(wildcards.dataset))
+    image = places * ((model.image_size or 224) / 224) ** 2
     return run_model(wildcards, (end - begin) * (CAPTION if model.modality == "language" else image))
 
 
@@ -107,6 +101,12 @@ def calibrate(wildcards):
     return compare(wildcards, calibrated_pairs(wildcards), CALIBRATED[wildcards.metric], half)
 
 
+def rank(wildcards):
+    """The items of a data set, or as many as a job of rows has, are compared with all."""
+    n = items(wildcards.dataset)
+    return all_with_all(wildcards, [wildcards.model]) * min(ROWS_PER_JOB, n) / n
+
+
 def probe(wildcards):
     """An eigendecomposition per model and part, of the items or the features."""
     sides = [min(items(wildcards.dataset), SETUP.size(name).width) for name in PANEL]
@@ -116,23 +116,17 @@ def probe(wildcards):
 DOWNLOADS = {
     "fetch_package": bytes_of_package,
     "fetch_hub_model": bytes_of_weights,
-    "fetch_hub_dataset": bytes_of_pairs,
-    "fetch_hub_corpus": bytes_of_pairs,
+    **dict.fromkeys(("fetch_hub_dataset", "fetch_hub_corpus"), lambda _wildcards: 3e8),  # no table has it
 }
 WORK = {
     "fetch_dataset": lambda wildcards: 0.006 * items(wildcards.dataset),
     "describe_layers": lambda _wildcards: 0.4 * len(OF_LAYERS),
-    "measure_over_n": lambda _wildcards: (
-        1e-8 * OVER_N["permutations"] * len(OVER_PAIRS) * items(*WITH_PARTS) ** 2
-    ),
+    "measure_over_n": lambda _: 1e-8 * OVER_N["permutations"] * len(OVER_PAIRS) * items(*WITH_PARTS) ** 2,
     "measure_windows": lambda _wildcards: 4 * len(LAYER_PAIRS) * len(DATASETS),
     **{f"fetch_{maker}_model": make_ready for maker in [*MAKERS, "local"]},
-    **{
-        f"extract_{kind.environment}_{of}": run_on_items
-        for kind in ADAPTERS.values()
-        for of in ("features", "shard")
-    },
-    "merge_features": lambda wildcards: 3 * bytes_of_features(wildcards.dataset, [wildcards.model]) / COPY,
+    **{f"extract_{kind.environment}_features": run_on_items for kind in ADAPTERS.values()},
+    **{f"extract_{kind.environment}_shard": run_on_items for kind in ADAPTERS.values()},
+    "merge_features": lambda wildcards: bytes_of_features(wildcards.dataset, [wildcards.model]) / 1.7e8,
     "fetch_small_models": lambda _wildcards: len(SMALL),
     "extract_small_features": lambda wildcards: 0.0025 * len(SMALL) * items(wildcards.dataset),
     "label_images": lambda wildcards: 0.002 * items(wildcards.dataset),
@@ -147,10 +141,8 @@ WORK = {
     "score_captions": run_on_items,
     "score_language_model": run_on_text,
     "evaluate_downstream": run_on_benchmarks,
-    "index_neighbors": lambda wildcards: all_with_all(wildcards, [wildcards.model]),
-    "index_rows": lambda wildcards: all_with_all(wildcards, [wildcards.model])
-    * ROWS_PER_JOB
-    / items(wildcards.dataset),
+    "index_neighbors": rank,
+    "index_rows": rank,
     "measure_alignment": measure,
     "calibrate_alignment": calibrate,
 }
