@@ -99,8 +99,7 @@ ROWS = {
     "models": ("model", maker_of),
     "corpora": ("corpus", source_of_corpus),
 }
-# Columns that say what a job needs, or how something is called, and not what is computed: a change of theirs re-runs only what
-# shows them, of itself (labels_of). pooling is among a model's settings.
+# Columns that say what a job needs, or how something is called: a change re-runs only what shows them (labels_of). pooling is a setting.
 NEEDS = (
     *("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling"),
     *("label", "family"),
