@@ -115,7 +115,7 @@ def test_figures_say_what_the_story_says(small, data):
         *("alignment_vs_performance", "alignment_matrix", "layer_alignment"),
         *("alignment_by_caption_density", "colour_geometry", "vision_convergence", "vision_map"),
         *("layers_described", "alignment_by_distance_window", "neighbours_vs_distances"),
-        *("published_alignment", "published_by_metric"),
+        *("alignment_over_n", "published_alignment", "published_by_metric"),
     }
     for text in (data["told"], *(text for each in told.values() for text in each.values())):
         assert html.escape(text, quote=False) in story

@@ -93,7 +93,7 @@ def test_a_caption_is_sound_and_complete(name, filled_in):
     """Of the paper's scale too, whose figures no test here draws: every name in it is there, and it is sound RST."""
     words = "R$^{2}$ {English} _of_ a_ <b> 100 % *x* |y| [z]_ `"  # as users' labels and titles may be
     params = {"metric": "mutual_knn@10", "caption": words, "performance_label": words}
-    params |= {"data": words, "how": "mds", "k": 10, "models": {"m": {"label": words}}}
+    params |= {"data": words, "how": "mds", "k": 10, "share": 0.01, "models": {"m": {"label": words}}}
     text = (ROOT / "report" / f"{name}.rst").read_text()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     filled = environment.from_string(text).render(snakemake={"params": params, "config": filled_in})
