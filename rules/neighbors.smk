@@ -56,7 +56,7 @@ rule index_rows:
     params:
         **PREPARATION,
         k_max=K_MAX,
-        rows=lambda wildcards: [int(wildcards.part) * ROWS_PER_JOB, (int(wildcards.part) + 1) * ROWS_PER_JOB],
+        span=lambda wildcards: [int(wildcards.part) * ROWS_PER_JOB, (int(wildcards.part) + 1) * ROWS_PER_JOB],
         code=code("index_rows"),
     message:
         "Neighbours in {wildcards.dataset} under {wildcards.model}, part {wildcards.part}"

@@ -9,7 +9,7 @@ from prh.job import job, progress, use_threads
 with job(snakemake) as out:
     params = snakemake.params
     use_threads(snakemake.threads)
-    first, last = params.rows
+    first, last = params.span
     with about(snakemake.input.features):
         layers = StoredLayers(snakemake.input.features)
         made = prepared(layers, params.clamp, params.concatenate, params.device)

@@ -83,7 +83,7 @@ def jobs(path, folder, rows=300):
     how = {"clamp": "exact", "concatenate": False, "device": "cpu", "k_max": 5}
     outs = [str(folder / f"{number}.safetensors") for number in range(-(-N // rows))]
     parts = [
-        Job("index_rows", {"rows": out}, {"features": str(path)}, **how, rows=[i * rows, (i + 1) * rows])
+        Job("index_rows", {"rows": out}, {"features": str(path)}, **how, span=[i * rows, (i + 1) * rows])
         for i, out in enumerate(outs)
     ]
     whole = str(folder / "whole.safetensors")

@@ -83,8 +83,8 @@ NOT_RUN |= {"plot_alignment_vs_downstream", "plot_reproduced_vs_published"}
 NOT_RUN |= {"measure_gap", "plot_modality_gap"}  # an encoder of both modalities
 NOT_RUN |= {f"extract_{kind}_shard" for kind in ("language", "vision", "timm", "transformers")}
 NOT_RUN |= {"merge_features"}  # a data set that is large
-# What Snakemake imports into every script beside its own packages; the rules use none of it.
-SNAKEMAKE_IMPORTS = {"charset_normalizer", "tabulate"}
+# What Snakemake imports into every script beside its own packages, and transformers where it finds it; the rules use none of it.
+SNAKEMAKE_IMPORTS = {"charset_normalizer", "tabulate", "psutil"}
 
 
 @pytest.fixture(scope="module")

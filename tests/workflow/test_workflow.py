@@ -124,5 +124,5 @@ def test_neighbours_of_many_items_are_jobs_of_rows(tmp_path):
     jobs, _, own = plan(ROOT / "config/config.yaml", config)
     rules = Counter(job.rule for job in jobs.values())
     assert (rules["index_neighbors"], rules["index_rows"], rules["join_neighbors"]) == (0, 30, 10)
-    rows = sorted(job.params.rows for job in own.values() if job.rule.name == "index_rows")
+    rows = sorted(job.params.span for job in own.values() if job.rule.name == "index_rows")
     assert rows == sorted(10 * [[0, 400], [400, 800], [800, 1200]])

@@ -99,7 +99,7 @@ def neighbor_rows(run, artifact):
     """As `neighbors`, of the items that were asked for."""
     ids, metadata = read_rows(run.path(artifact))
     first, n = metadata["first"], metadata["n"]
-    wanted = run.params(artifact)["rows"]
+    wanted = run.params(artifact)["span"]
     if [first, first + ids.shape[1]] != [wanted[0], min(wanted[1], n)]:
         yield f"items {first} ... {first + ids.shape[1]}, the rule asked for {wanted[0]} ... {wanted[1]}"
     yield from _neighbors(run, artifact, ids, metadata, first, n)
