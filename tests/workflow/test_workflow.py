@@ -113,3 +113,25 @@ def test_own_captions_have_the_alignment_of_the_main_table(small):
     assert len(both) == len(own) == 4
     assert both.score_x.to_numpy() == pytest.approx(both.score_y.to_numpy(), abs=1e-9)
     assert (both.layer_x_x == both.layer_x_y).all()
+
+
+def test_all_items_have_the_alignment_of_the_main_table(small):
+    """Alignment over n ends at all items: score, layers, null and interval are those of the table of alignments."""
+    over = pd.read_csv(small / "results/tables/alignment_over_n.csv")
+    assert over.groupby("rule").n.apply(list).tolist() == [[20, 20, 20, 40, 64]] * 2
+    (last,) = over[(over.n == 64) & (over.rule == "k fixed")].to_dict("records")
+    table = pd.read_csv(small / "results/tables/alignment.csv")
+    table = table[(table.dataset == "openmoji_64") & (table.metric == "mutual_knn") & (table.k == 10)]
+    (row,) = table[(table.model_x == last["model_x"]) & (table.model_y == last["model_y"])].to_dict("records")
+    for column in (
+        "layer_x",
+        "layer_y",
+        "score",
+        "chance",
+        "null_mean",
+        "tau",
+        "p_value",
+        "ci_low",
+        "ci_high",
+    ):
+        assert last[column] == pytest.approx(row[column], abs=1e-9), column
