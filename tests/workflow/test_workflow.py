@@ -126,3 +126,25 @@ def test_neighbours_of_many_items_are_jobs_of_rows(tmp_path):
     assert (rules["index_neighbors"], rules["index_rows"], rules["join_neighbors"]) == (0, 30, 10)
     rows = sorted(job.params.span for job in own.values() if job.rule.name == "index_rows")
     assert rows == sorted(10 * [[0, 400], [400, 800], [800, 1200]])
+
+
+def test_all_items_have_the_alignment_of_the_main_table(small):
+    """Alignment over n ends at all items: score, layers, null and interval are those of the table of alignments."""
+    over = pd.read_csv(small / "results/tables/alignment_over_n.csv")
+    assert over.groupby("rule").n.apply(list).tolist() == [[20, 20, 20, 40, 64]] * 2
+    (last,) = over[(over.n == 64) & (over.rule == "k fixed")].to_dict("records")
+    table = pd.read_csv(small / "results/tables/alignment.csv")
+    table = table[(table.dataset == "openmoji_64") & (table.metric == "mutual_knn") & (table.k == 10)]
+    (row,) = table[(table.model_x == last["model_x"]) & (table.model_y == last["model_y"])].to_dict("records")
+    for column in (
+        "layer_x",
+        "layer_y",
+        "score",
+        "chance",
+        "null_mean",
+        "tau",
+        "p_value",
+        "ci_low",
+        "ci_high",
+    ):
+        assert last[column] == pytest.approx(row[column], abs=1e-9), column
