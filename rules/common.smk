@@ -102,7 +102,7 @@ ROWS = {
 # Columns that say what a job needs, or how something is called: a change re-runs only what shows them (labels_of). pooling is a setting.
 NEEDS = (
     *("memory_gb", "gpus", "minutes", "sets", "size_name", "training", "gated", "pooling"),
-    *("label", "family"),
+    *("label", "family", "licence"),
 )
 # Columns for rows of the hub, or of a model by a path: left out of other rows, whose results are then what they were without them.
 FOR_THE_HUB = (

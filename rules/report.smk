@@ -4,8 +4,27 @@
 rule tables:
     """The final tables."""
     input:
-        expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation"]),
+        expand("results/tables/{table}.csv", table=["alignment", "performance", "correlation", "licences"]),
         ["results/tables/likelihood_distances.csv"] if SIBLINGS else [],
+
+
+rule list_licences:
+    """Under which licence all stands that came from outside. Nothing is fetched anew when a table says another one."""
+    output:
+        table="results/tables/licences.csv",
+    log:
+        "results/logs/list_licences.log",
+    benchmark:
+        "results/benchmarks/list_licences.tsv"
+    conda:
+        "../envs/tables.yaml"
+    params:
+        licences=verbatim(SETUP.licences()),
+        code=code("list_licences"),
+    message:
+        "Listing licences"
+    script:
+        "../scripts/list_licences.py"
 
 
 rule figures:

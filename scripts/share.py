@@ -39,7 +39,7 @@ def take(given):
     taken, licences = start_from(found.crate, given.folder, name, found.pin, found.features)
     shutil.rmtree(KEPT, ignore_errors=True)
     print(*taken, sep="\n")
-    print("Licences:", *(f"  {what}: {licence}" for what, licence in licences), sep="\n")
+    print("Licences:", *(f"  {kind} {of}: {licence}" for (kind, of), licence in licences.items()), sep="\n")
     print(f"{len(taken)} artifacts, digests checked. Now: snakemake --cores all figures")
 
 

@@ -48,6 +48,7 @@ CONVERGENCE = [
     *("value", "error", "ci_low", "ci_high"),
     *("null_mean", "null_low", "null_high", "p_value"),
 ]
+LICENCES = ["kind", "name", "licence"]
 VISION_PLACES = ["model", "x", "y", "agreement", "agreement_null"]
 DENSITY = [
     *("dataset", "level", "words", "language", "vision", "layer_x", "layer_y", "score", "chance"),

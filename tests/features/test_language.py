@@ -56,9 +56,9 @@ def test_the_mean_over_captions_is_that_of_their_features(folder, tmp_path):
     rows = [(str(i), f"images/{i}.png", texts[0], "") for i, texts in enumerate(several)]
     for name in ("mean", "single"):
         (tmp_path / name).mkdir()
-    write_dataset(tmp_path / "mean", rows, "", several, captions="mean")
+    write_dataset(tmp_path / "mean", rows, several, captions="mean")
     rows = [(str(i), f"images/{i}.png", text, "") for i, text in enumerate(CAPTIONS)]
-    write_dataset(tmp_path / "single", rows, "")
+    write_dataset(tmp_path / "single", rows)
     settings = {
         "mode": "robust",
         "pooling": "mean",

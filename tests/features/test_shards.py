@@ -92,9 +92,9 @@ def pairs(tmp_path_factory):
         Image.new("RGB", (40, 36), (10 * i, 255 - 7 * i, 99)).save(folder / f"data/images/{i}.png")
     rows = [(str(i), f"images/{i}.png", text, "") for i, text in enumerate(CAPTIONS)]
     several = [[text, f"a {text}"] for text in CAPTIONS]
-    write_dataset(folder / "data", rows, "")
+    write_dataset(folder / "data", rows)
     (folder / "several").mkdir()
-    write_dataset(folder / "several", rows, "", several, captions="mean")
+    write_dataset(folder / "several", rows, several, captions="mean")
     save("bert", folder / "bert")
     save("vit", folder / "vit")
     return folder

@@ -1,5 +1,6 @@
 """A run as small as can be, with records, to publish and to import: two models' features of one data set, a table, a figure, its crate."""
 
+import csv
 import json
 import runpy
 import sys
@@ -21,6 +22,8 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 FREE, OWN = "apache-2.0", "other (their own, non-commercial)"
 FEATURES = {name: f"results/features/pairs/{name}.safetensors" for name in ("free", "own")}
 TABLE = "results/tables/performance.csv"
+LICENCES = "results/tables/licences.csv"
+UNDER = f'kind,name,licence\ndata set,pairs,CC-BY-SA-4.0 (pictures) and MIT (words)\nmodel,free,{FREE}\nmodel,own,"{OWN}"\n'
 NUMBERS = "model,corpus,bytes,tokens,bits_per_byte,source\nfree,captions,,,0.123456,published: a paper\n"
 
 
@@ -33,25 +36,30 @@ def put(name, rule, inputs=(), **params):
 
 def make_run(pairs=6):
     """Make it in the working directory, its crate included."""
-    for name, licence in (("free", FREE), ("own", OWN)):
+    for name in ("free", "own"):
         folder = Path("results/models", name)
         folder.mkdir(parents=True)
         (folder / "config.json").write_text("{}")
         write_manifest(folder, model=name)
-        put(str(folder), "fetch_hub_model", row={"name": name, "licence": licence})
+        put(str(folder), "fetch_hub_model", row={"name": name})
     data = Path("results/data/pairs")
     data.mkdir(parents=True)
     (data / "LICENCE.txt").write_text("free")
     write_manifest(data, pairs=pairs)
-    put(str(data), "fetch_dataset", row={"name": "pairs", "licence": "CC-BY-SA-4.0 (pictures), MIT (words)"})
+    put(str(data), "fetch_dataset", row={"name": "pairs"})
     for seed, (name, path) in enumerate(FEATURES.items()):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         save_file({"layer0": torch.randn(pairs, 3, generator=torch.Generator().manual_seed(seed))}, path)
         put(path, "extract_language_features", [f"results/models/{name}", str(data)])
-    for name, text in ((TABLE, NUMBERS), ("figures/a.png", "picture")):
+    for name, text in ((TABLE, NUMBERS), (LICENCES, UNDER), ("figures/a.png", "picture")):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
-        put(name, "tabulate_performance", unscored=["free"])
+        put(
+            name,
+            "tabulate_performance",
+            unscored=["free"],
+            licences=[*csv.reader(UNDER.splitlines()[1:])],
+        )
     pack()
 
 

@@ -230,9 +230,7 @@ def test_two_towers_in_one_space(tmp_path):
     standins.dual_encoder(tmp_path, "openai/clip", positions=11)
     model, tokenizer, processor = dual_encoder.load(tmp_path / "models/openai/clip/main")
     standins.pairs(tmp_path, count=12)
-    hub_pairs.make_from_parquet(
-        sorted(tmp_path.rglob("*.parquet")), 0, 12, tmp_path / "data", "made up", commit="c"
-    )
+    hub_pairs.make_from_parquet(sorted(tmp_path.rglob("*.parquet")), 0, 12, tmp_path / "data", commit="c")
     table = read_captions(tmp_path / "data")
     paths = paths_of(tmp_path / "data")
     found = dual_encoder.extract_features(model, tokenizer, processor, table.caption.tolist(), paths, 5)

@@ -120,7 +120,7 @@ def pictures(tmp_path_factory):
     """Paths of made-up pictures."""
     root = tmp_path_factory.mktemp("pictures")
     standins.pairs(root, count=12)
-    hub_pairs.make_from_parquet(sorted(root.rglob("*.parquet")), 0, 12, root / "data", "made up", commit="c")
+    hub_pairs.make_from_parquet(sorted(root.rglob("*.parquet")), 0, 12, root / "data", commit="c")
     return root / "data"
 
 

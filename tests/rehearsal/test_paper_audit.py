@@ -122,7 +122,7 @@ def fetch_pairs(root):
     standins.pairs(root, count=PAIRS)
     files = sorted((root / "datasets").rglob("*.parquet"))
     facts = {"repo": DATASET["repo"], "commit": COMMIT, "checksums_verified": False}
-    hub_pairs.make_from_parquet(files, 0, PAIRS, DATA, "made up", **facts)
+    hub_pairs.make_from_parquet(files, 0, PAIRS, DATA, **facts)
     write_record("fetch_hub_dataset", DATA, row=DATASET)
 
 

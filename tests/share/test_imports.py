@@ -63,7 +63,7 @@ def test_from_a_path(form, packed, bob, capsys):
         shutil.unpack_archive(packed / "small.zip", source)
     share("import", str(source))
     said = capsys.readouterr().out
-    assert "  own: other (their own, non-commercial)\n" in said
+    assert "  model own: other (their own, non-commercial)\n" in said
     assert Path(shared.TABLE).read_text() == shared.NUMBERS
     assert Path(shared.FEATURES["own"]).exists() is (form == "run")
     (source_,) = shared.imported()

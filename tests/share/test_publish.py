@@ -58,7 +58,7 @@ def test_crate_card_figures_and_what_licences_allow(hub, capsys):
         "![a](figures/a.png)",
         "| free | captions |  |  | 0.1235 | published: a paper |",
         f"| `crate.zip` | {found['crate.zip'].stat().st_size} | `{file_digest('results/crate.zip')}` |",
-        f"| own | {shared.OWN} |",
+        f"| model `own` | {shared.OWN} |",
         f"- `{shared.FEATURES['own']}`: {why}",
     ):
         assert f"\n{line}\n" in card

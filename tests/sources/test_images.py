@@ -351,7 +351,7 @@ def make(source, given, out):
             {"image": {"bytes": path.read_bytes()}, "text": path.stem} for path in sorted(given.glob("*.*g"))
         ]
         parquet.write_table(pa.Table.from_pylist(rows), given / "x.parquet")
-        hub_pairs.make_from_parquet([given / "x.parquet"], 0, None, out, "mine")
+        hub_pairs.make_from_parquet([given / "x.parquet"], 0, None, out)
     else:
         {"folder": folder, "classes": classes}[source].make(row, [], 0, out)
 
@@ -385,4 +385,4 @@ def test_a_hubs_picture_that_cannot_be_read_is_named(tmp_path):
         with pytest.raises(
             InputError, match=r"x\.parquet, image 1: not a readable image \(of no known format\)"
         ):
-            hub_pairs.make_from_parquet([tmp_path / "x.parquet"], 0, None, tmp_path / str(number), "mine")
+            hub_pairs.make_from_parquet([tmp_path / "x.parquet"], 0, None, tmp_path / str(number))

@@ -72,11 +72,11 @@ SAMPLES = {"a.png": png("red"), "a.cls": b"1", "b.png": png("blue"), "b.cls": b"
 
 def test_archives_have_numbers_of_classes(tmp_path):
     files = [archive(tmp_path / "in" / name, SAMPLES) for name in ("train/0.tar", "test/0.tar")]
-    webdataset.make_from_archives(files, tmp_path / "in", ["cat", "dog"], None, 0, tmp_path / "out", "mine")
+    webdataset.make_from_archives(files, tmp_path / "in", ["cat", "dog"], None, 0, tmp_path / "out")
     table = read_captions(tmp_path / "out")
     assert table.caption.tolist() == ["dog", "cat"] * 2
     assert table.source.tolist()[-1] == "test/0.tar: b.png"
-    webdataset.make_from_archives(files[:1], tmp_path / "in", [], 1, 0, tmp_path / "one", "mine")
+    webdataset.make_from_archives(files[:1], tmp_path / "in", [], 1, 0, tmp_path / "one")
     assert read_captions(tmp_path / "one").caption.isin(["0", "1"]).tolist() == [True]
 
 
@@ -92,13 +92,13 @@ def test_archives_have_numbers_of_classes(tmp_path):
 def test_bad_archives_are_named(tmp_path, members, names, says):
     files = [archive(tmp_path / "in/0.tar", members)]
     with pytest.raises(InputError, match=says):
-        webdataset.make_from_archives(files, tmp_path / "in", names, None, 0, tmp_path / "out", "mine")
+        webdataset.make_from_archives(files, tmp_path / "in", names, None, 0, tmp_path / "out")
 
 
 def test_an_archive_that_is_none_is_named(tmp_path):
     (tmp_path / "0.tar").write_bytes(b"text")
     with pytest.raises(InputError, match=r"0\.tar: not a readable archive"):
-        webdataset.make_from_archives([tmp_path / "0.tar"], tmp_path, [], None, 0, tmp_path / "out", "mine")
+        webdataset.make_from_archives([tmp_path / "0.tar"], tmp_path, [], None, 0, tmp_path / "out")
 
 
 def test_one_split_of_a_repository_is_chosen():
@@ -164,7 +164,7 @@ def of_lists(folder, texts, caption_index, **options):
     folder.mkdir()
     parquet.write_table(pa.Table.from_pylist(rows), folder / "a.parquet")
     files = [folder / "a.parquet"]
-    hub_pairs.make_from_parquet(files, caption_index, None, folder / "out", "mine", **options)
+    hub_pairs.make_from_parquet(files, caption_index, None, folder / "out", **options)
     return read_captions(folder / "out"), read_manifest(folder / "out")
 
 
@@ -198,24 +198,22 @@ def test_the_first_pairs_that_have_a_caption(tmp_path):
             rows = [{"image": {"bytes": b"no image", "path": None}, "text": "five"}]
         files.append(tmp_path / f"{name}.parquet")
         parquet.write_table(pa.Table.from_pylist(rows), files[-1])
-    hub_pairs.make_from_parquet(files, None, 4, tmp_path / "out", "mine", first=True)
+    hub_pairs.make_from_parquet(files, None, 4, tmp_path / "out", first=True)
     table, manifest = read_captions(tmp_path / "out"), read_manifest(tmp_path / "out")
     assert table.caption.tolist() == ["one", "two", "three", "four"]
     assert table.source.tolist() == ["a.parquet"] * 2 + ["b.parquet"] * 2
     assert (manifest["pairs"], manifest["passed_over"]) == (4, 3)
     with pytest.raises(InputError, match="the data set has 4 pairs, not 5; correct `revision` or `size`"):
-        hub_pairs.make_from_parquet(files[:2], None, 5, tmp_path / "few", "mine", first=True)
+        hub_pairs.make_from_parquet(files[:2], None, 5, tmp_path / "few", first=True)
 
 
 def test_columns_and_numbers_of_classes(tmp_path):
     table = [{"img": {"bytes": png("red"), "path": None}, "label": 7}]
     parquet.write_table(pa.Table.from_pylist(table), tmp_path / "a.parquet")
-    hub_pairs.make_from_parquet(
-        [tmp_path / "a.parquet"], 0, None, tmp_path / "out", "mine", columns=["img", "label"]
-    )
+    hub_pairs.make_from_parquet([tmp_path / "a.parquet"], 0, None, tmp_path / "out", columns=["img", "label"])
     assert read_captions(tmp_path / "out").caption.tolist() == ["7"]
     with pytest.raises(InputError, match=r"column `image` is missing; it has img, label: name two of them"):
-        hub_pairs.make_from_parquet([tmp_path / "a.parquet"], 0, None, tmp_path / "other", "mine")
+        hub_pairs.make_from_parquet([tmp_path / "a.parquet"], 0, None, tmp_path / "other")
 
 
 def test_all_that_was_written_of_a_picture(tmp_path):

@@ -63,6 +63,7 @@ KINDS = {
     "downstream": Kind(r"results/downstream/.+\.json", checks_measures.downstream),
     "alignment table": Kind(r"results/tables/alignment\.csv", checks_tables.alignment_table),
     "performance table": Kind(r"results/tables/performance\.csv", checks_tables.performance_table),
+    "licences table": Kind(r"results/tables/licences\.csv", checks_tables.licences_table),
     "correlation table": Kind(r"results/tables/correlation\.csv", checks_tables.correlation_table),
     "density table": Kind(
         r"results/tables/caption_density\.csv", checks_tables.density_table, samples.density

@@ -85,6 +85,12 @@ def _same(table, source_table, column, source, what="what it is"):
         yield f"{row.metric} of {row.model_x}, {row.model_y}: {column} {values}"
 
 
+def licences_table(run, artifact):
+    """What the configuration's tables said when it was made."""
+    if read_table(run.path(artifact)).to_numpy().tolist() != run.params(artifact)["licences"]:
+        yield "is not what the tables of models, data sets, texts and packages said"
+
+
 def performance_table(run, artifact):
     """A row per score, with what the score says; published ones only of models that were not run, and marked."""
     table = read_table(run.path(artifact)).set_index("model")

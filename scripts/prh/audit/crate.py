@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from prh.errors import InputError
 from prh.provenance import RECORDS, json_text, read_record
-from prh.share.licences import licences_of
+from prh.share.licences import in_markdown, licences_of
 
 PROFILES = {  # that the crate follows: the run's, and those that they build on
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -78,9 +78,9 @@ def export(folder, workflow, config, path, title, large=False):
         scratch = Path(scratch)
         main = _add_code(crate, workflow)
         (scratch / "run.json").write_text(json_text(config), encoding="utf-8")
-        (scratch / "LICENCES.md").write_text(licences(records.values()), encoding="utf-8")
+        (scratch / "LICENCES.md").write_text(licences(folder), encoding="utf-8")
         settings = _add(crate, scratch / "run.json", "config/run.json", name="the configuration of the run")
-        _add(crate, scratch / "LICENCES.md", "LICENCES.md", name="licences of what the run fetched")
+        _add(crate, scratch / "LICENCES.md", "LICENCES.md", name="licences of what the run took from outside")
         results = []
         for place, record in records.items():
             _add(crate, place, place.relative_to(folder).as_posix())
@@ -170,9 +170,8 @@ def _zip(folder, path):
                 shutil.copyfileobj(data, target)
 
 
-def licences(records):
-    """A Markdown table of what was fetched and under which licence, from the records."""
-    lines = [f"| {what} | {licence} |" for what, licence in licences_of(records)]
+def licences(folder):
+    """A Markdown table of what was taken from outside and under which licence."""
     return "\n".join(
-        ["# Licences of what the run fetched", "", "| what | licence |", "|---|---|", *lines, ""]
+        ["# Licences of what the run took from outside", "", *in_markdown(licences_of(folder)), ""]
     )

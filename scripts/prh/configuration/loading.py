@@ -177,6 +177,16 @@ class Configuration:
                     found[package].append(name)
         return found
 
+    def licences(self):
+        """[kind, name, licence] of all that the run takes from outside, as the tables say it now."""
+        found = []
+        for kind, table in (("data set", "datasets"), ("model", "models"), ("text", "corpora")):
+            names = [*self.from_hub(table, hub=True), *self.from_hub(table, hub=False)]
+            for name in sorted({*names, *(self.small if table == "models" else [])}):
+                found.append([kind, name, getattr(self, table)[name].licence or "not stated"])
+        used = sorted(name for name, by in self.needed_by().items() if by)
+        return found + [["package", name, self.packages[name].licence or "not stated"] for name in used]
+
     def settings(self, model):
         """The keys of the config's `features` that a model's adapter takes, and what its row says instead."""
         row = self.models[model]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prh.provenance import file_digest
 from prh.share.fetch import CRATE
+from prh.share.licences import in_markdown
 
 MOST = 20  # rows of a table
 HEAD = """---
@@ -22,7 +23,7 @@ tags: [platonic-representation-hypothesis, representational-alignment, ro-crate,
 def card(folder, to, records, files, left_out, licences, accepted=()):
     """The card's text, in Markdown, with what the hub reads at its head.
 
-    files: what is published, by its place in the repository. left_out: (what, why). licences: (what, licence).
+    files: what is published, by its place in the repository. left_out: (what, why). licences: see `licences_of`.
     """
     folder = Path(folder)
     config = json.loads(zipfile.ZipFile(files[CRATE]).read("config/run.json"))
@@ -53,13 +54,8 @@ def card(folder, to, records, files, left_out, licences, accepted=()):
         for name, path in sorted(files.items())
     ]
     text += ["", "## Licences", ""]
-    text += ["What the run fetched. Whoever passes its features on has to keep to these:", ""]
-    text += [
-        "| what | licence |",
-        "|---|---|",
-        *(f"| {what} | {licence} |" for what, licence in licences),
-        "",
-    ]
+    text += ["What the run took from outside. Whoever passes its features on has to keep to these:", ""]
+    text += [*in_markdown(licences), ""]
     if accepted:
         text += [
             f"Of {', '.join(sorted(accepted))} the publisher says that the licence allows to publish features.",

@@ -24,7 +24,7 @@ MADE_HERE = ("figures/", "results/report/", "results/crate.zip")
 
 
 def start_from(source, folder, origin=None, pin="", features=None):
-    """Put what a published run holds into `folder`: (names of what was taken, licences as (what, licence)).
+    """Put what a published run holds into `folder`: (names of what was taken, licences by kind and name).
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ def start_from(source, folder, origin=None, pin="", features=None):
         or not any((folder / name).exists() for name in record["outputs"])
     }
     copy([*pairs, *((records[said], folder / said) for said in taken)])
+    licences = licences_of(source)
     note(
         folder,
         {
@@ -90,10 +91,10 @@ def start_from(source, folder, origin=None, pin="", features=None):
                 for said, record in found.items()
                 if said in taken or (folder / said).read_bytes() == records[said].read_bytes()
             },
-            "licences": [list(pair) for pair in licences_of(found.values())],
+            "licences": [[*of, licence] for of, licence in licences.items()],
         },
     )
-    return list(places), licences_of(found.values())
+    return list(places), licences
 
 
 def _made_here(said):

@@ -1,6 +1,8 @@
 """What may be passed on: licences as the tables have them, in words, and which of them let others have what was made with them."""
 
+import csv
 import re
+from pathlib import Path
 
 # Licences that let whoever has a work pass it on, changed or not, for any purpose. What is not named here is not passed on: of a
 # licence of somebody's own, or one that asks to be accepted, its reader decides.
@@ -11,15 +13,19 @@ FREE = re.compile(
 )
 
 
-def licences_of(records):
-    """(what, licence) of all that a run fetched, by its records, sorted: rows of tables, by their names, and packages."""
-    found = set()
-    for record in records:
-        params = record["parameters"]
-        for row in [params.get("row"), params.get("package"), *(params.get("rows") or {}).values()]:
-            if isinstance(row, dict) and row.get("licence"):
-                found.add((row.get("content") or row.get("name") or row.get("package") or "", row["licence"]))
-    return sorted(found)
+def licences_of(folder):
+    """{(kind, name): licence} of all that a run took from outside, by its table; {} if it has none."""
+    path = Path(folder) / "results/tables/licences.csv"
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {(row["kind"], row["name"]): row["licence"] for row in csv.DictReader(file)}
+
+
+def in_markdown(licences):
+    """Lines of a Markdown table of `licences_of`."""
+    lines = [f"| {kind} `{name}` | {licence} |" for (kind, name), licence in licences.items()]
+    return ["| what | licence |", "|---|---|", *lines]
 
 
 def is_free(licence):
@@ -34,21 +40,15 @@ def is_free(licence):
     return all(FREE.fullmatch(re.sub(r"\(.*?\)", "", part).strip()) for part in parts)
 
 
-def forbids(name, records, accepted=()):
+def forbids(name, licences, accepted=()):
     """Why a file of features may not be passed on, or "": what its model's, or its data set's, licence says.
 
-    name: results/features/DATASET/MODEL.safetensors. records: of the run, by the artifact. accepted: names of models and data sets
-    whose licence the publisher has read, and which allows it.
+    name: results/features/DATASET/MODEL.safetensors. licences: of the run, see `licences_of`. accepted: names of models and data
+    sets whose licence the publisher has read, and which allows it.
     """
     dataset, model = name.split("/")[2], name.split("/")[3].removesuffix(".safetensors")
-    for kind, of, artifact in (
-        ("model", model, f"results/models/{model}"),
-        ("data set", dataset, f"results/data/{dataset}"),
-    ):
-        record = records.get(artifact)
-        params = record["parameters"] if record else {}
-        row = (params.get("rows") or {}).get(of) or params.get("row") or {}
-        licence = row.get("licence") or "not stated"
+    for kind, of in (("model", model), ("data set", dataset)):
+        licence = licences.get((kind, of), "not stated")
         if of not in accepted and not is_free(licence):
             return f"the {kind} `{of}` is under `{licence}`"
     return ""

@@ -69,7 +69,7 @@ def pack(folder, to, features=(), accepted=()):
     files[CRATE] = crate
     pictures = sorted(folder.glob("figures/*.png"))
     files |= {f"figures/{path.name}": path for path in pictures}
-    text = card(folder, to, records, files, left_out, licences_of(records.values()), accepted)
+    text = card(folder, to, records, files, left_out, licences_of(folder), accepted)
     return Parcel(files, text, left_out)
 
 
@@ -94,10 +94,10 @@ def _features(folder, records, wanted, accepted):
         raise InputError(
             f"no features of `{missing[0]}` are here; name some of {', '.join(sorted(there)) or 'none'}"
         )
-    files, left_out = {}, []
+    files, left_out, licences = {}, [], licences_of(folder)
     for model in sorted(there if "all" in wanted else set(wanted)):
         for name in there[model]:
-            why = forbids(name, records, accepted)
+            why = forbids(name, licences, accepted)
             if why and model in wanted:
                 raise InputError(
                     f"{name} is not published: {why}; leave it out, or, if that allows it, say so: --accept NAME"

@@ -30,8 +30,8 @@ def make(row, wheels, seed, folder):
         ending = path.suffix[1:].lower()
         name = store_image(path, folder, f"{number:06d}", done, ending=ending)
         rows.append((f"{number:06d}", name, path.parent.name, path.relative_to(source).as_posix()))
-    about = {"licence": row.licence, "kind": "classes", "seed": seed, "images": counted(done)}
-    write_dataset(folder, rows, f"Images: {row.licence}.\n", **about)
+    about = {"kind": "classes", "seed": seed, "images": counted(done)}
+    write_dataset(folder, rows, **about)
 
 
 def some_of(n, most, seed):

@@ -1,4 +1,4 @@
-"""Data sets of image-caption pairs: a folder with images/, captions.parquet, LICENCE.txt and a manifest."""
+"""Data sets of image-caption pairs: a folder with images/, captions.parquet and a manifest."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +20,8 @@ class Part(NamedTuple):
     end: int
 
 
-def write_dataset(folder, rows, note, everything=None, **facts):
-    """Finish a data set whose images are there: captions, licence note, and a manifest with `facts`.
+def write_dataset(folder, rows, everything=None, **facts):
+    """Finish a data set whose images are there: captions, and a manifest with `facts`.
 
     rows: (id, image, caption, source) of each pair, in order. everything: of each pair the list of all its captions, where
     features are averaged over them.
@@ -31,7 +31,6 @@ def write_dataset(folder, rows, note, everything=None, **facts):
     if everything is not None:
         table[ALL] = everything
     table.to_parquet(folder / "captions.parquet", index=False)
-    (folder / "LICENCE.txt").write_text(note, encoding="utf-8")
     write_manifest(folder, pairs=len(rows), **facts)
 
 

@@ -38,8 +38,8 @@ def make(row, wheels, seed, folder):
         photo, ending = source / "photos" / image, Path(image).suffix[1:].lower()
         name = store_image(photo, folder, f"{number:06d}", done, ending=ending)
         rows.append((f"{number:06d}", name, text, keys[number]))
-    about = {"licence": row.licence, "kind": "dci", "seed": seed, "images": counted(done)}
-    write_dataset(folder, rows, f"Images and texts: {row.licence}.\n", **about)
+    about = {"kind": "dci", "seed": seed, "images": counted(done)}
+    write_dataset(folder, rows, **about)
 
 
 def _keys(source, split):

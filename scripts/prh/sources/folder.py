@@ -39,9 +39,8 @@ def make(row, wheels, seed, folder):
         with about(item.where):
             name = store_image(found[item.image] or place / item.image, folder, item.id, done, as_png=True)
         rows.append((item.id, name, caption, item.image))
-    note = f"Images and captions: {row.licence}.\n"
     facts |= {"table": table.source.name, "read_as": table.read_as, "images": counted(done)}
-    write_dataset(folder, rows, note, everything, licence=row.licence, kind="folder", seed=seed, **facts)
+    write_dataset(folder, rows, everything, kind="folder", seed=seed, **facts)
 
 
 def some_of_table(table, size, seed):

@@ -27,7 +27,7 @@ def make(row, wheels, seed, folder):
     snapshot, files = _fetch_first(row, columns[1]) if row.take else _fetch(row)
     facts = {"repo": snapshot.repo, "commit": snapshot.commit, "checksums_verified": snapshot.verified}
     facts["first"] = bool(row.take)
-    make_from_parquet(files, row.caption_index, row.size, folder, row.licence, columns, **taken, **facts)
+    make_from_parquet(files, row.caption_index, row.size, folder, columns, **taken, **facts)
 
 
 def _fetch(row, most=None, at=None):
@@ -137,7 +137,6 @@ def make_from_parquet(
     caption_index,
     size,
     folder,
-    licence,
     columns=("image", "text"),
     captions=None,
     seed=0,
@@ -177,11 +176,10 @@ def make_from_parquet(
     if taken.get("captions") == "drawn":
         taken["seed"] = seed
     rows = [(name, path, text, source) for (name, path, source), text in zip(rows, one, strict=True)]
-    note = f"Images and captions: {licence}.\n"
     taken["images"] = counted(done)
     if first:
         taken["passed_over"] = passed_over
-    write_dataset(folder, rows, note, everything, licence=licence, kind="hub", **taken, **facts)
+    write_dataset(folder, rows, everything, kind="hub", **taken, **facts)
 
 
 def _pairs(files, image, caption):

@@ -66,8 +66,9 @@ def make(row, wheels, seed, folder):
         render(svg.decode("utf-8"), row.image_size).save(Path(folder) / "images" / f"{code}.png")
         caption = caption_of(named[code], keywords.get(_bare(code), ()), row.keywords)
         rows.append((code, f"images/{code}.png", caption, available[code]))
-    note = "".join(LICENCES[: 2 if row.keywords is None else 3])
-    write_dataset(folder, rows, note, licence=row.licence, kind="openmoji", seed=seed, qualifying=len(named))
+    credits = "".join(LICENCES[: 2 if row.keywords is None else 3])
+    (Path(folder) / "LICENCE.txt").write_text(credits, encoding="utf-8")
+    write_dataset(folder, rows, kind="openmoji", seed=seed, qualifying=len(named))
 
 
 def caption_of(name, keywords, most):

@@ -23,14 +23,14 @@ def make(row, wheels, seed, folder):
     archives = sorted(snapshot.folder.rglob("*.tar"))
     if not archives:
         raise InputError(f"{what}: {row.repo} has no archives (*.tar); correct `repo`, or use a folder")
-    make_from_archives(archives, snapshot.folder, names, row.size, seed, folder, row.licence, **facts)
+    make_from_archives(archives, snapshot.folder, names, row.size, seed, folder, **facts)
 
 
 def _wanted(paths):
     return [path for path in paths if path.endswith((".tar", "classnames.txt"))]
 
 
-def make_from_archives(archives, root, names, size, seed, folder, licence, **facts):
+def make_from_archives(archives, root, names, size, seed, folder, **facts):
     """Take images and classes from archives below `root`, at most `size`, drawn with `seed`.
 
     names: of the classes, by their numbers; where there are none, the number itself is the caption.
@@ -55,8 +55,8 @@ def make_from_archives(archives, root, names, size, seed, folder, licence, **fac
                         f"{where}: class `{text}` has no line in classnames.txt ({len(names)} lines)"
                     )
                 rows.append((f"{number:06d}", name, names[int(text)] if names else text, where))
-    about = {"licence": licence, "kind": "webdataset", "seed": seed, "images": counted(done)}
-    write_dataset(folder, rows, f"Images: {licence}.\n", **about, **facts)
+    about = {"kind": "webdataset", "seed": seed, "images": counted(done)}
+    write_dataset(folder, rows, **about, **facts)
 
 
 def _samples(archive):
