@@ -10,11 +10,13 @@ ODD = "R$^{2}$ {English} {{x}} _of_ <b> 100 % *x* ` {% if %}"
 
 
 def odd_words(folder, **changes):
-    """A configuration in a folder whose title, and every label of its tables, has such signs."""
+    """A configuration in a folder whose title, and every label and licence of its tables, has such signs."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | changes
     for name in ("models", "datasets", "corpora"):
         table = pd.read_csv(ROOT / config["tables"][name], sep="\t", dtype=str, keep_default_na=False)
-        table.assign(label=ODD + " " + table.label).to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+        table.assign(label=ODD + " " + table.label, licence=ODD).to_csv(
+            folder / f"{name}.tsv", sep="\t", index=False
+        )
         config["tables"][name] = f"{name}.tsv"
     (folder / "config.yaml").write_text(yaml.safe_dump(config | {"title": ODD}))
 
@@ -41,7 +43,7 @@ def rows_of(folder, rename):
 
 
 def test_words_are_no_parameters_of_what_is_fetched_and_computed(tmp_path):
-    """Other labels and families run nothing again but what shows them."""
+    """Other labels, families and licences run nothing again but what shows them."""
     before, after = rows_of(tmp_path / "before", False), rows_of(tmp_path / "after", True)
     assert {"fetch_vision_model", "fetch_dataset", "fetch_corpus", "extract_vision_features"} <= {*before}
     assert before == after
