@@ -221,6 +221,15 @@ def make_comparison():
     for name in models:
         made = {"neighbors": f"results/neighbors/wit/{name}.safetensors"}
         run("index_neighbors", made, {"features": f"results/features/wit/{name}.safetensors"}, k_max=5, **how)
+    part = {"rows": f"results/neighbor_rows/wit/{BLOOMZ}/0.safetensors"}  # as of many items
+    run(
+        "index_rows",
+        part,
+        {"features": f"results/features/wit/{BLOOMZ}.safetensors"},
+        k_max=5,
+        span=[0, 4],
+        **how,
+    )
     tile = "results/alignment/wit/mutual_knn/0-0.parquet"
     given = {"models": [f"results/neighbors/wit/{name}.safetensors" for name in models]}
     pairs = {"k": [5], "models": models, "pairs": [[LLAMA, "vit"], [BLOOMZ, "vit"]]}
@@ -294,7 +303,7 @@ def test_the_document_says_what_they_hold(finished):
         web_bible="openwebtext",
         **{"smollm2-135m.": f"{LLAMA}."},
     )
-    assert len(OF_THE_PAPER) == 9
+    assert len(OF_THE_PAPER) == 10
     for title in (title for title in OF_THE_PAPER if not title.endswith(".safetensors")):
         name = title.replace("<dataset>", "wit").replace("<model>", LLAMA)
         if name.endswith(".csv"):

@@ -66,6 +66,7 @@ def tables(models, metric="mutual_knn@10", bits=None, calibrated=True, seed=0):
     alignment = alignment_table(made, null, {name: row["modality"] for name, row in models.items()})
     scored = [(name, "text", 100, 30, value) for name, value in bits.items() if value and name in models]
     performance = pd.DataFrame(scored, columns=["model", "corpus", "bytes", "tokens", "bits_per_byte"])
+    performance["source"] = ""
     rows = []
     for vision in (name for name in models if models[name]["modality"] == "vision"):
         part = alignment[(alignment.model_y == vision) & alignment.model_x.isin(performance.model)]

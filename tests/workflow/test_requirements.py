@@ -73,7 +73,9 @@ def test_every_import_of_the_workflow_is_listed():
 
 def test_every_import_of_the_tests_is_listed():
     listed = direct("requirements.in", "requirements-test.in", PAPER)
-    assert distributions(code("tests", "benchmarks")) <= listed
+    assert (
+        distributions(code("tests", "benchmarks")) - {"faiss"} <= listed
+    )  # a benchmark's peer, where it is installed
 
 
 def test_nothing_is_listed_that_nothing_uses():

@@ -19,7 +19,8 @@ def planned(*options):
 def test_a_million_items_in_shards():
     jobs = planned("--models", "4", "--items", "1000000", "--items-per-shard", "65536")
     assert jobs["extract_language_shard"] == jobs["extract_vision_shard"] == 2 * 16
-    assert jobs["merge_features"] == jobs["index_neighbors"] == 4
+    assert jobs["merge_features"] == jobs["join_neighbors"] == 4
+    assert jobs["index_rows"] == 4 * 40
     assert jobs["fetch_hub_dataset"] == 1
 
 

@@ -56,7 +56,7 @@ def workplace(tmp_path, monkeypatch):
         "intervals": {"resamples": 20},
     }
     config |= {"figures": {"layer_pairs": [], "distance_windows": [0, 0.5, 1]}}
-    config |= dict.fromkeys(("transfer", "colour_geometry", "caption_density"))
+    config |= dict.fromkeys(("transfer", "colour_geometry", "caption_density", "alignment_over_n"))
     Path("whole.yaml").write_text(json.dumps(config))
     features["items_per_shard"] = SHARD
     Path("shards.yaml").write_text(json.dumps(config))
