@@ -21,7 +21,7 @@ help:
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
 	@echo "make rehearse    the same on two cores, with stand-ins from a loopback hub; MODELS=\"...\" for some of them; in rehearsal/"
 	@echo "make pin-revisions  write the hub's present commits, licences and gates into config/models_paper.tsv and corpora.tsv"
-	@echo "make test        set up .venv and run the checks and tests (under 10 minutes on 2 cores)"
+	@echo "make test        set up .venv and run the checks and tests (about 15 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
 	@echo "make tour        results/report/tour.html: the run as a guided tour, by snakemake --report"
 	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
