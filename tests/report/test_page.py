@@ -218,7 +218,7 @@ def test_its_controls_work_in_a_browser(page, data, tmp_path, browse):
     assert seen["second"] == f"2. {seen['chosen']}"
     assert seen["focus"] == "chosen"
     assert seen["lists"] == [10, 10]
-    assert seen["told"] == [True] + [False] * 19  # the figures of both data sets, and of the first alone
+    assert seen["told"] == [True] + [False] * 20  # the figures of both data sets, and of the first alone
     assert (seen["audited"], seen["verdicts"]) == ("2 artifacts: 1 ok, 1 fail.", ["fail", "ok"])
 
 
