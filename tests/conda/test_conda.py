@@ -74,15 +74,11 @@ MAY_IMPORT = {
 }
 # What only the paper's scale has: ViTs of timm, captions and benchmarks as measures of performance, what is published.
 NOT_RUN = {"extract_timm_features", "score_captions", "evaluate_downstream", "tabulate_downstream"}
-NOT_RUN |= {
-    "summarise_captions",
-    "measure_likelihoods",
-    "tabulate_likelihoods",
-}  # and two models of one family
+NOT_RUN |= {"summarise_captions", "measure_likelihoods", "tabulate_likelihoods"}
 NOT_RUN |= {"plot_alignment_vs_downstream", "plot_reproduced_vs_published"}
 NOT_RUN |= {"measure_gap", "plot_modality_gap"}  # an encoder of both modalities
 NOT_RUN |= {f"extract_{kind}_shard" for kind in ("language", "vision", "timm", "transformers")}
-NOT_RUN |= {"merge_features"}  # a data set that is large
+NOT_RUN |= {"merge_features", "index_rows", "join_neighbors"}  # a data set that is large
 # What Snakemake imports into every script beside its own packages, and transformers where it finds it; the rules use none of it.
 SNAKEMAKE_IMPORTS = {"charset_normalizer", "tabulate", "psutil"}
 
