@@ -16,7 +16,7 @@ from prh.features.adapters import ADAPTERS, maker_of, module_of
 from prh.kept import keep
 from prh.progress import Lines
 from prh.provenance import code_digest
-from prh.sources.registry import source_of_corpus, source_of_dataset
+from prh.sources.registry import LABELLING, source_of_corpus, source_of_dataset
 from prh.times import restore_times
 
 # Jobs take these over. glibc then keeps what a job frees for its next batch, instead of asking the system for it anew, page by

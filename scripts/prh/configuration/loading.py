@@ -20,7 +20,7 @@ from prh.configuration.tables import (
 from prh.errors import InputError
 from prh.features.adapters import ADAPTERS, ANY
 from prh.sources.model_files import Size
-from prh.sources.registry import AT_MOST
+from prh.sources.registry import AT_MOST, LABELLING
 
 TABLES = ("packages", "datasets", "models", "corpora")
 OF_SINGLE_FIGURES = ("transfer", "caption_density", "colour_geometry", "modality_gap")  # null: not drawn
@@ -169,12 +169,18 @@ class Configuration:
         return Size(row.parameters or said.parameters or usual, layers, width)
 
     def needed_by(self):
-        """Per package, the chosen data sets, models and text that come out of it."""
+        """Per package, the chosen data sets, models and text that come out of it, or the key of the figure that takes it."""
         found = {name: [] for name in self.packages}
         for table in ("datasets", "models", "corpora"):
             for name in [*self.from_hub(table, hub=False), *(self.small if table == "models" else [])]:
                 for package in packages_of(getattr(self, table)[name], self.packages):
                     found[package].append(name)
+        colours, transfer = (self.config[key] or {} for key in ("colour_geometry", "transfer"))
+        for package in [colours["text"]] if colours else []:
+            found[package].append("colour_geometry")
+        drawings = any(self.datasets[name].source == "openmoji" for name in transfer.get("tasks", []))
+        for package in LABELLING if drawings else ():
+            found[package].append("transfer")
         return found
 
     def licences(self):
