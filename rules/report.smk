@@ -11,7 +11,7 @@ rule tables:
 rule list_licences:
     """Under which licence all stands that came from outside. Nothing is fetched anew when a table says another one."""
     output:
-        table="results/tables/licences.csv",
+        table=table("licences", "Licences of what came from outside"),
     log:
         "results/logs/list_licences.log",
     benchmark:
