@@ -68,17 +68,8 @@ GAP = [
 FIXED, SHARE = "k fixed", "k a share of n"
 OVER_N = [
     *("dataset", "model_x", "model_y", "rule", "n", "draw", "k", "layer_x", "layer_y"),
-    *(
-        "score",
-        "ci_low",
-        "ci_high",
-        "chance",
-        "null_mean",
-        "tau",
-        "p_value",
-        "calibrated_score",
-        "fixed_layers_score",
-    ),
+    *("score", "ci_low", "ci_high", "chance", "null_mean", "tau", "p_value"),
+    *("calibrated_score", "fixed_layers_score"),
 ]
 COLOUR_PLACES = ["space", "of", "colour", "true_l", "true_a", "true_b", "l", "a", "b"]
 MEAN = "mean"  # in the column of vision models: over the trained ones
@@ -100,6 +91,7 @@ COLUMNS = {
     "colours": COLOUR,
     "modality_gap": GAP,
     "alignment_over_n": OVER_N,
+    "licences": LICENCES,
 }
 SCORES = [*PAIR, "layer_x", "layer_y", "score", "n"]
 DISTANCE = "distance"  # only in the tiles of rtd_lite: the distance that the score is made of
@@ -117,9 +109,8 @@ def read_table(path):
 
     Raises `InputError` if it is damaged, cut off, or not the table of its name.
     """
-    of_figure = (
-        "figures" in Path(path).parts[-3:-1]
-    )  # which may have the name of a table, and numbers of its own
+    # A figure's numbers are its own, though it may have the name of a table.
+    of_figure = "figures" in Path(path).parts[-3:-1]
     table = _read(_read_csv, path, [] if of_figure else COLUMNS.get(Path(path).stem, []))
     return table.astype({"k": "Int64"}) if "k" in table else table
 

@@ -68,9 +68,9 @@ def level_features(run, artifact):
 
 def _layers(path, row, count, store="float32"):
     """Layers and width of the model's row, where it says them; a finite row for each of so many items, not all zeros, of the type asked for."""
-    layers = 0
-    for layers, (name, dtype, values) in enumerate(each_layer(path), start=1):  # noqa: B007
-        width = values.shape[-1]
+    widths = []
+    for name, dtype, values in each_layer(path):
+        widths.append(values.shape[-1])
         if dtype != STORED[store] or values.ndim != 2:
             yield f"layer {name} is {tuple(values.shape)} {dtype}, not (n, d) {store}"
         elif len(values) != count:
@@ -79,7 +79,7 @@ def _layers(path, row, count, store="float32"):
             yield f"layer {name} has NaN or infinity"
         elif (values == 0).all(dim=1).any():
             yield f"layer {name}: row {int((values == 0).all(dim=1).nonzero()[0])} is all zeros"
-    for column, found in (("layers", layers), ("width", width)):
+    for column, found in (("layers", len(widths)), ("width", widths[-1])):
         if row[column] not in (None, found):
             yield f"{column} is {found}; the model's row says {row[column]}"
 

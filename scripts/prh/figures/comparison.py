@@ -19,19 +19,8 @@ FIGURE_3, PROJECT_PAGE = "figure 3", "project page"
 # Of the figure over n: whose numbers; its columns; pairs of models above which their mean is drawn as well.
 HERE, MANY = "this run", 6
 OVER_N = [
-    *(
-        "origin",
-        "model_x",
-        "model_y",
-        "rule",
-        "n",
-        "k",
-        "draws",
-        "score",
-        "low",
-        "high",
-        "fixed_layers_score",
-    ),
+    *("origin", "model_x", "model_y", "rule", "n", "k", "draws"),
+    *("score", "low", "high", "fixed_layers_score"),
     *("null_mean", "calibrated_score", "calibrated_low", "calibrated_high"),
 ]
 BOTH = "; "  # between the source of x and that of y

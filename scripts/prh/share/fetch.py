@@ -6,10 +6,10 @@ from typing import NamedTuple
 from urllib.parse import urldefrag, urlsplit
 
 from prh.errors import InputError
-from prh.sources.download import digest_of, download
+from prh.sources.download import download
+from prh.sources.model_files import FEATURES as FILES
 
 CRATE, FEATURES = "crate.zip", "features"  # of a repository that `publish` made
-FILES = (".safetensors", ".npz", ".npy", ".pt")  # of features; see prh.sources.model_files.FEATURES
 LIST = "SHA256SUMS"  # as sha256sum writes it
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[^\s@]+)?")
 KEPT = Path(".snakemake/prh_import")  # what is not whole yet
@@ -59,9 +59,7 @@ def fetch(where, wanted=()):
 
 def origin(where):
     """What the list of imports calls it: the address without its digest, a repository with its hub's place."""
-    if digest_of(where) if re.match(r"https?://", where) else False:
-        return urldefrag(where).url
-    return where
+    return urldefrag(where).url if re.match(r"https?://", where) else where
 
 
 def _from_hub(where, wanted):

@@ -4,7 +4,6 @@ What was imported stays as it is (`prh.kept`), and is a pinned source in the aud
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 import zipfile
@@ -154,7 +153,7 @@ def copy(pairs):
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink(missing_ok=True)
         raise
     for _, partial, target in moves:
-        os.replace(partial, target)  # noqa: PTH105
+        partial.replace(target)
 
 
 def unzip(path, folder):

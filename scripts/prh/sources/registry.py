@@ -15,10 +15,7 @@ DATASETS = {  # by the column `source`
 }
 AT_MOST = ("classes", "webdataset")  # sources of which a row's size is the most that is taken
 WITH_CAPTIONS = ("folder", "hub")  # sources whose images may have several captions each
-LABELLING = (
-    "emoji",
-    "emojis",
-)  # packages with names and categories of drawings, of which figure 2 makes tasks
+LABELLING = ("emoji", "emojis")  # packages with names and categories of drawings: figure 2's tasks
 CORPORA = {"package": "prh.sources.passage", "hub": "prh.sources.documents"}
 
 
