@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from prh.provenance import WORKFLOW, digest, json_text, plain, record_path
+from prh.provenance import WORKFLOW, digest, json_text, plain, portable, record_path
 from prh.times import set_time, time_of
 
 IMPORTED = Path("results/imported.json")  # where artifacts of others came from: see prh.share.imports
@@ -109,9 +109,7 @@ class Kept:
 
     def _named(self, path):
         """A path as records name it."""
-        path = Path(path)
-        inside = path.is_absolute() and path.is_relative_to(self.base)
-        return WORKFLOW + path.relative_to(self.base).as_posix() if inside else str(path)
+        return portable(path, self.base)
 
     def _record(self, job):
         """The record of a job that was done once, or None."""

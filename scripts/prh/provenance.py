@@ -223,14 +223,14 @@ def record(rule, inputs, outputs, params, seconds, began, script=None, threads=1
     known: digests of inputs by path that the job has found itself, see `part_digest`.
 
     """
-    known = known or {}
+    known, base = known or {}, Path(script).parents[1] if script else None
     made = {
         "format": RECORD_FORMAT,
         "rule": rule,
         "outputs": {
             name: {"sha256": digest(outputs[name]), "bytes": _size(outputs[name])} for name in sorted(outputs)
         },
-        "inputs": {_portable(p, script): known.get(p) or digest(p) for p in sorted(map(str, inputs))}
+        "inputs": {portable(p, base): known.get(p) or digest(p) for p in sorted(map(str, inputs))}
         | (outside or {}),
         "parameters": params,
         "seeds": {name: value for name, value in params.items() if name == "seed"},
@@ -325,9 +325,8 @@ def _device(name):
     return {"kind": "cuda", "name": sys.modules["torch"].cuda.get_device_name(name)}
 
 
-def _portable(path, script):
-    """A path as a record names it: what belongs to the workflow itself is named from the workflow's folder."""
-    base = Path(script).parents[1] if script else None
+def portable(path, base):
+    """A path as a record names it: what belongs to the workflow itself is named from `base`, the workflow's folder, or None."""
     if base and Path(path).is_absolute() and Path(path).is_relative_to(base):
         return WORKFLOW + Path(path).relative_to(base).as_posix()
     return str(path)

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from prh.audit.definitions import Prepared, null_of_mutual_knn, ranked, tail
+from prh.audit.samples import TIES, differs
 from prh.features.layers import read_features
 from prh.figures.comparison import HERE
 from prh.tables import FIXED, MEAN, SHARE, read_table
 
 ROUNDING = 1e-9
-TIES = 2e-3  # of a share of neighbours: what is equal but for rounding may come in another order
 LARGEST = 1024  # items of a part that is measured again
 
 
@@ -97,10 +97,7 @@ def sample(run, artifact, rng):
     best = null_of_mutual_knn(*sides, int(row.k), [np.arange(n)])[0]
     mean, tau, _ = tail(best, null_of_mutual_knn(*sides, int(row.k), orders), params["null"]["alpha"])
     what = f"{row.model_x}, {row.model_y}, {row.rule}, n = {n}, draw {row.draw}"
-    again = {"score": best, "null_mean": mean, "tau": tau}
-    reasons = [
-        f"{column} of {what} is {row[column]}, made again {value}"
-        for column, value in again.items()
-        if not math.isclose(row[column], value, abs_tol=TIES)
-    ]
+    reasons = []
+    for column, value in {"score": best, "null_mean": mean, "tau": tau}.items():
+        reasons += differs(f"{column} of {what}", row[column], value, abs_tol=TIES)
     return reasons, f"{what}: measured again, with {len(orders)} permutations"

@@ -37,7 +37,7 @@ TOLERANCE = {
 }  # by the metric's family
 
 
-def _differs(what, kept, again, **tolerance):
+def differs(what, kept, again, **tolerance):
     """One reason if a number that was kept is not what it is made again, within the tolerances of `math.isclose`; else none."""
     return [] if math.isclose(again, kept, **tolerance) else [f"{what} is {kept}, made again {again}"]
 
@@ -95,7 +95,7 @@ def alignment(run, artifact, rng):
         if spec.family == "tree":
             mean, joint = tree_weights(x, y)
             what = f"{DISTANCE} of {row.model_x} layer {row.layer_x}, {row.model_y} layer {row.layer_y}"
-            reasons += _differs(what, row.distance, mean - joint, rel_tol=1e-4, abs_tol=1e-4 * mean)
+            reasons += differs(what, row.distance, mean - joint, rel_tol=1e-4, abs_tol=1e-4 * mean)
         off = max(abs(value - row.score) for value in again)
         worst = max(worst, off)
         allowed = TIES if name.startswith("trsa") else TOLERANCE[spec.family]
@@ -151,7 +151,7 @@ def layers(run, artifact, rng):
         }
         for column, value in again.items():
             what = f"{column} of {row.model}, layer {row.layer},"
-            reasons += _differs(what, getattr(row, column), value, rel_tol=1e-4, abs_tol=1e-6)
+            reasons += differs(what, getattr(row, column), value, rel_tol=1e-4, abs_tol=1e-6)
     return reasons, f"{len(chosen)} layers described again"
 
 
@@ -176,7 +176,7 @@ def gap(run, artifact, rng):
         }
         for column, value in again.items():
             what = f"{column} of {model} at shift {row['shift']:g}"
-            reasons += _differs(what, row[column], value, rel_tol=1e-6, abs_tol=1e-9)
+            reasons += differs(what, row[column], value, rel_tol=1e-6, abs_tol=1e-9)
     return reasons[:3], f"{model} measured again at all shifts"
 
 
@@ -191,7 +191,7 @@ def likelihoods_table(run, artifact, rng):
         sides.append(values - values.mean(axis=1, keepdims=True))
     again = float(np.sqrt(((sides[0] - sides[1]) ** 2).sum(axis=1).mean()))
     what = f"d_logit of {row.model_x}, {row.model_y} measured again"
-    return _differs("d_logit", row.d_logit, again), what
+    return differs("d_logit", row.d_logit, again), what
 
 
 def windows(run, artifact, rng):
@@ -205,7 +205,7 @@ def windows(run, artifact, rng):
             sides.append(run.prepared(source, params["clamp"], params["concatenate"])[int(number)])
         again = score(f"trsa_{row.low}_{row.high}", None, *sides)
         what = f"{row.model_x}, {row.model_y}, {row.low} to {row.high}"
-        reasons += _differs(what, row.score, again, abs_tol=TIES)
+        reasons += differs(what, row.score, again, abs_tol=TIES)
     return reasons, f"{len(chosen)} windows measured again"
 
 
@@ -233,7 +233,7 @@ def density(run, artifact, rng):
         )
         again = score("mutual_knn", params["k"], x, layer("features", row.vision, items, row.layer_y))
         what = f"{row.language} with {row.vision} at `{row.level}`"
-        reasons += _differs(what, row.score, again, abs_tol=TIES)
+        reasons += differs(what, row.score, again, abs_tol=TIES)
     return reasons, f"{len(picked)} scores made again"
 
 
@@ -258,7 +258,7 @@ def colour(run, artifact, rng):
         )[0, 1]
     )
     what = f"the correlation of {row.space}, {row.of}, made again"
-    return _differs(f"rho of {row.space}", row.rho, again, abs_tol=1e-9), what
+    return differs(f"rho of {row.space}", row.rho, again, abs_tol=1e-9), what
 
 
 def calibration(run, artifact, rng):
@@ -282,7 +282,7 @@ def calibration(run, artifact, rng):
     null = null_of_mutual_knn(x, y, k, orders)
     reasons = []
     for column, value in zip(("null_mean", "tau", "p_value"), tail(best, null, params["alpha"]), strict=True):
-        reasons += _differs(
+        reasons += differs(
             f"{column} of {row.model_x}, {row.model_y}", getattr(row, column), value, abs_tol=1e-9
         )
     what = f"the null of {row.model_x}, {row.model_y}, k = {k}, made again with {len(orders)} permutations"
