@@ -5,21 +5,19 @@ A job takes rows `first` ... `last` of a data set and ranks all its samples for 
 similarities the lower index stays. Memory holds a layer twice (as it is, and centred), a block of products, and the table of the rows.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from prh.alignment.neighbors import check_k, ranked_by
 from prh.alignment.preprocess import QUANTILE, check_layer, unit_rows
 from prh.alignment.preprocess import sampled_threshold as of_layers
-from prh.errors import InputError, damaged
+from prh.errors import InputError
 from prh.features.layers import FORMAT as FEATURES
-from prh.features.tensors import KEY, read_tensors, write_tensors
+from prh.features.tensors import opened, read_tensors, write_tensors
 
 FORMAT = "prh-neighbor-rows 1"
 ROWS, COLUMNS = 1024, 4096  # of a block of products: 16 MiB
@@ -33,14 +31,10 @@ class StoredLayers:
 
     def __init__(self, path):
         self.path = str(path)
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                self.metadata = json.loads((file.metadata() or {}).get(KEY, "{}"))
-                self.keys = sorted(file.keys())
-                self.n = file.get_slice(self.keys[0]).get_shape()[0] if self.keys else 0
-        except (SafetensorError, OSError, json.JSONDecodeError) as error:
-            raise damaged(path, error, format=FEATURES) from None
-        if self.metadata.pop("format", "none") != FEATURES or not self.keys:
+        with opened(self.path, FEATURES) as (file, self.metadata):
+            self.keys = sorted(file.keys())
+            self.n = file.get_slice(self.keys[0]).get_shape()[0] if self.keys else 0
+        if not self.keys:
             raise InputError(f"{path}: not a {FEATURES} file; make the features anew")
 
     def __len__(self):
@@ -49,7 +43,7 @@ class StoredLayers:
 
     def __getitem__(self, number):
         """A layer, checked: finite, of as many rows as the others."""
-        with safe_open(self.path, framework="pt") as file:
+        with opened(self.path, FEATURES) as (file, _):
             return check_layer(file.get_tensor(self.keys[number]), number, self.n)
 
     @property
