@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from prh.provenance import WORKFLOW, digest, json_text, plain, portable, record_path
+from prh.errors import InputError, damaged
+from prh.provenance import WORKFLOW, digest, json_text, plain, portable, read_json, record_path
 from prh.times import set_time, time_of
 
 IMPORTED = Path("results/imported.json")  # where artifacts of others came from: see prh.share.imports
@@ -177,10 +178,21 @@ def _some(things, name, most=3):
 def _imported():
     """Digests of the records that came with imports, by path; none if there are none, or their list is damaged, as the audit says."""
     try:
-        found = json.loads(IMPORTED.read_text(encoding="utf-8"))
-        return {path: sha for source in found["imports"] for path, sha in source["records"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {path: sha for source in read_imported("") for path, sha in source["records"].items()}
+    except (InputError, AttributeError):
         return {}
+
+
+def read_imported(folder):
+    """The sources that a run was imported from: mappings with from, pin, artifacts, records, licences. Raises `InputError` if damaged."""
+    path = Path(folder) / IMPORTED
+    if not path.exists():
+        return []
+    found = read_json(path, ["imports"])["imports"]
+    keys = {"from", "pin", "artifacts", "records", "licences"}
+    if not isinstance(found, list) or not all(isinstance(s, dict) and keys <= s.keys() for s in found):
+        raise damaged(path, "not a list of sources", "import again")
+    return found
 
 
 def _digest(path):

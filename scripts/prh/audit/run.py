@@ -7,9 +7,8 @@ from prh.audit.artifacts import SHARD, kind_of
 from prh.audit.definitions import Prepared
 from prh.errors import InputError, check_readable
 from prh.features.layers import read_features
-from prh.kept import IMPORTED
+from prh.kept import IMPORTED, read_imported
 from prh.provenance import RECORDS, read_record
-from prh.share.imports import read_imported
 
 FOLDERS = ("results/", "figures/")
 

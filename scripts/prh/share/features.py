@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 from prh.errors import InputError
+from prh.kept import read_imported
 from prh.provenance import file_digest
 from prh.share.fetch import FILES, LIST
-from prh.share.imports import note, read_imported
+from prh.share.imports import note
 from prh.share.official import OFFICIAL, official
 
 PLACES = {True: Path("data/official"), False: Path("data/features")}

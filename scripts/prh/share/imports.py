@@ -9,9 +9,9 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from prh.errors import InputError, damaged
-from prh.kept import IMPORTED
-from prh.provenance import RECORDS, digest, file_digest, json_text, read_json, read_record, write_texts
+from prh.errors import InputError
+from prh.kept import IMPORTED, read_imported
+from prh.provenance import RECORDS, digest, file_digest, json_text, read_record, write_texts
 from prh.share.licences import licences_of
 
 # Parts of results/ that a run can start from. Figures, pages and crates it makes of them itself.
@@ -124,18 +124,6 @@ def note(folder, source):
         known.remove(other)
         source |= {key: other[key] | source[key] for key in ("artifacts", "records")}
     write_texts(path.parent, {path.name: json_text({"imports": [*known, source]})})
-
-
-def read_imported(folder):
-    """The sources that a run was imported from: mappings with from, pin, artifacts, records, licences. Raises `InputError` if damaged."""
-    path = Path(folder) / IMPORTED
-    if not path.exists():
-        return []
-    found = read_json(path, ["imports"])["imports"]
-    keys = {"from", "pin", "artifacts", "records", "licences"}
-    if not isinstance(found, list) or not all(isinstance(s, dict) and keys <= s.keys() for s in found):
-        raise damaged(path, "not a list of sources", "import again")
-    return found
 
 
 def copy(pairs):
