@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import bad_artifacts, bad_inputs, bad_models
+from faults import bad_artifacts, bad_configurations, bad_inputs, bad_models
 from faults.good_jobs import GOOD
 from helpers.jobs import SNAKEMAKES_OWN, Job, contents, halved, prepare, put, watched
 from helpers.project import ROOT, SNAKEMAKE, snakemake
@@ -19,9 +19,9 @@ from helpers.project import ROOT, SNAKEMAKE, snakemake
 TABLE = [
     row
     for rows in (
-        bad_inputs.configurations,
-        bad_inputs.bad_tables,
-        bad_inputs.own_models,
+        bad_configurations.configurations,
+        bad_configurations.bad_tables,
+        bad_configurations.own_models,
         bad_inputs.folders,
         bad_inputs.at_planning,
         bad_inputs.layouts,
@@ -111,8 +111,8 @@ def test_a_kind_whose_package_is_not_here(here):
     if find_spec("timm"):
         pytest.skip("timm is here")
     put("models/own/config.json", json.dumps({"architecture": "vit_tiny_patch16_224"}))()
-    put("models/own/model.safetensors", bad_inputs.headed({"a": (2, 3)}))()
-    bad_inputs.own_model(type="timm_vit")()
+    put("models/own/model.safetensors", bad_configurations.headed({"a": (2, 3)}))()
+    bad_configurations.own_model(type="timm_vit")()
     before, made = contents(), "results/features/openmoji_1024/own.safetensors"
     command = [*SNAKEMAKE, "--cores", "1", made, "--configfile", "mine.yaml"]
     done = subprocess.run(command, capture_output=True, text=True)
