@@ -21,7 +21,7 @@ help:
 	@echo "make paper       set up .venv-paper and run the paper's scale, config/paper.yaml: needs GPUs and the model hub"
 	@echo "make rehearse    the same on two cores, with stand-ins from a loopback hub; MODELS=\"...\" for some of them; in rehearsal/"
 	@echo "make pin-revisions  write the hub's present commits, licences and gates into config/models_paper.tsv and corpora.tsv"
-	@echo "make test        set up .venv and run the checks and tests (about 15 minutes on 2 cores)"
+	@echo "make test        set up .venv and run the checks and tests (about 20 minutes on 2 cores)"
 	@echo "make test-all    the tests that are slow, too"
 	@echo "make tour        results/report/tour.html: the run as a guided tour, by snakemake --report"
 	@echo "make audit       check every artifact of the run: digests, chain, meaning, a sample made again"
@@ -123,6 +123,9 @@ pins:
 	.venv/pins/bin/python -m pip freeze --all | sed 's/+.*//' > requirements-paper.txt
 	rm -rf .venv/pins
 
+# All but what was fetched.
+FETCHED := corpora data models packages
 clean:
-	rm -rf {.,results/records}/results/{alignment,calibration,captions,downstream,features,neighbors,performance,report,tables}
-	rm -rf results/{audit,benchmarks,crate.zip,imported.json,logs} results/records/{figures,results/crate.zip.json} figures/*.{pdf,png,csv}
+	rm -rf $(filter-out $(FETCHED:%=results/%) results/README.md results/records,$(wildcard results/*))
+	rm -rf $(filter-out $(FETCHED:%=results/records/results/%),$(wildcard results/records/results/*)) results/records/figures
+	rm -rf $(filter-out figures/README.md,$(wildcard figures/*))
