@@ -1,4 +1,6 @@
-"""One user publishes a run on a hub, another imports it: the same tables and figures, with nothing fetched and no model run."""
+"""One user publishes a run on a hub, another, without the first one's pictures, imports it: the same tables and figures, with nothing
+fetched and no model run.
+"""
 
 import os
 import shutil
@@ -28,9 +30,9 @@ def test_both_have_the_same(small, tmp_path):
     alice, bob = tmp_path / "alice", tmp_path / "bob"
     for folder in (alice, bob):
         folder.mkdir()
-        for name in ("config.yaml", "datasets.tsv", "corpora.tsv", "data"):
-            (shutil.copytree if (small / name).is_dir() else shutil.copy)(small / name, folder / name)
-    for name in ("results", "figures"):
+        for name in ("config.yaml", "datasets.tsv", "corpora.tsv"):
+            shutil.copy(small / name, folder / name)
+    for name in ("data", "results", "figures"):
         shutil.copytree(small / name, alice / name, copy_function=os.link)
     shutil.copytree(small / ".snakemake/metadata", alice / ".snakemake/metadata")
     done = snakemake(alice, "--cores", "2", "crate")

@@ -1,6 +1,7 @@
 """What does not fit the number of items is known before any job: fitted for a folder of one's own, else named with its key."""
 
 import itertools
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,7 +10,7 @@ from prh.alignment.catalogue import METRICS
 from prh.alignment.subspaces import COMPONENTS
 from prh.configuration.sizes import fewest_items
 from prh.errors import InputError
-from prh.provenance import write_manifest
+from prh.provenance import record, record_path, write_json
 
 HEAD = "name\tlabel\tsource\tpath\tsize\tlicence\n"
 
@@ -131,8 +132,10 @@ def test_a_data_set_whose_folder_is_gone_has_as_many_as_it_had(own, tmp_path):
     own(40)
     (tmp_path / "pictures").rename(tmp_path / "elsewhere")
     assert load_again(tmp_path).sizes == {"mine": None}
-    (tmp_path / "results/data/mine").mkdir(parents=True)
-    write_manifest(tmp_path / "results/data/mine", pairs=40)
+    made = record_path("results/data/mine")  # as an import has it: the record alone
+    made.parent.mkdir(parents=True)
+    row = {"revision": "as it was", "size": 40}
+    write_json(made, record("fetch_dataset", [], {}, {"row": row}, 1.0, datetime.now(UTC)))
     assert load_again(tmp_path).sizes == {"mine": 40}
 
 

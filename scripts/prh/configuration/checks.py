@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prh.alignment.catalogue import check_metric, parse_metric
 from prh.configuration.official import OFFICIAL, check_official
-from prh.configuration.tables import files_of, packages_of, size_by_path
+from prh.configuration.tables import files_of, packages_of, record_instead, size_by_path
 from prh.errors import InputError, about
 from prh.features.adapters import ADAPTERS, TRAINED
 from prh.sources.registry import DATASETS, WITH_CAPTIONS
@@ -96,7 +96,7 @@ def _check_paths(configuration, find):
     """The models that are asked for by a path are there, with weights of a layout that their type takes; features of the authors' are theirs."""
     for name in configuration.all_models():
         row = configuration.models[name]
-        if not row.path:
+        if not row.path or record_instead(row):
             continue
         where = f"{configuration.config['tables']['models']}, row `{name}`"
         with about(f"{where}: key `path`"):
@@ -118,8 +118,7 @@ def _check_widths(configuration):
     rows = [configuration.models[name] for name in configuration.scored()]
     families = [row.family for row in rows]
     for row in rows:
-        read = row.path and size_by_path(row.path, row.modality).width
-        if families.count(row.family) > 1 and not (row.width or read):
+        if families.count(row.family) > 1 and not (row.width or size_by_path(row).width):
             raise InputError(
                 f"{configuration.config['tables']['models']}, row `{row.name}`: key `width` is missing; another model is of its "
                 "family, and distances between them need it"

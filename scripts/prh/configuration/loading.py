@@ -162,7 +162,7 @@ class Configuration:
     def size(self, model):
         """A model's `Size` for what jobs ask for: its row's, or what its files say, or the usual one; not to be relied upon."""
         row = self.models[model]
-        said = size_by_path(row.path, row.modality) if row.path else Size()
+        said = size_by_path(row)
         layers = row.layers or said.layers or USUAL_SIZE.layers
         width = row.width or said.width or USUAL_SIZE.width
         usual = 12 * layers * width**2 if row.layers and row.width else USUAL_SIZE.parameters
@@ -256,6 +256,8 @@ def load(config, schemas, find, source="config/config.yaml", given=None):
     configuration = Configuration(config=config, **tables, published=_published(config, find, source))
     check(configuration, find, source)
     sizes = count_items(configuration.datasets, configuration.asked("datasets"))
+    for name in sizes:  # for its record, which tells it where the folder is not
+        configuration.datasets[name].size = sizes[name]
     fitted = fit(config, configuration.datasets, sizes, source)
     check_sizes(configuration, sizes, source)
     return replace(configuration, sizes=sizes, fitted=fitted)

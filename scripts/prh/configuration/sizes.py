@@ -4,9 +4,8 @@ import itertools
 from pathlib import Path
 
 from prh.alignment.catalogue import METRICS, SAMPLES_HELD, metric_name, parse_metric
-from prh.configuration.tables import captions_of, files_of
+from prh.configuration.tables import captions_of, files_of, record_instead
 from prh.errors import InputError
-from prh.provenance import MANIFEST, read_manifest
 from prh.sources.model_files import check_pairs, shapes_of_features
 from prh.sources.registry import AT_MOST
 
@@ -14,21 +13,22 @@ OWN = "folder"  # the source of data of one's own
 FEWEST = 3  # items of any data set: a nearest neighbour, and one that is none
 
 
-def count_items(rows, names, made=Path("results/data")):
+def count_items(rows, names):
     """Items of each data set by name: as many as its row asks for, a folder's own number, or None where only the job can tell.
 
-    made: where data sets are once they are made: one whose folder is gone has as many as it had. Where it never was, the job that
-    makes the data set says so, if it is asked for.
-    Raises `InputError` for what is wrong with a folder's table, and where it has fewer than asked for.
+    One whose folder is not here has as many as its record says. Where there is none, the job that makes the data set says so, if it is
+    asked for. Raises `InputError` for what is wrong with a folder's table, and where it has fewer than asked for.
     """
-    return {name: _count(rows[name], made / name) for name in names}
+    return {name: _count(rows[name]) for name in names}
 
 
-def _count(row, made):
+def _count(row):
     if row.source != OWN:
         return row.size
+    if record := record_instead(row):
+        return record["parameters"]["row"]["size"]
     if not Path(row.path).expanduser().exists():
-        return read_manifest(made)["pairs"] if (made / MANIFEST).is_file() else None
+        return None
     table = captions_of(row.path, row.columns)
     if row.size is not None and row.size > len(table.items):
         raise InputError(

@@ -11,7 +11,7 @@ from prh.errors import InputError
 from prh.provenance import read_record, record_path
 from prh.sources import outside
 from prh.sources.captions import read_table as read_captions
-from prh.sources.model_files import local_files, size_of
+from prh.sources.model_files import Size, local_files, size_of
 
 # What lies outside is looked at once for each configuration: its jobs are all of what it found.
 files_of = cache(local_files)
@@ -87,16 +87,27 @@ def revision_of(row, packages, source="config"):
     return ", ".join(f"{name}=={packages[name].version}" for name in packages_of(row, packages, source))
 
 
+def size_by_path(row):
+    """What the files of a model that comes by a path say of its size; nothing of another, and of one whose files are gone."""
+    return Size() if not row.path or record_instead(row) else _size(row.path, row.modality)
+
+
 @cache
-def size_by_path(path, modality):
-    """What the files of a model that comes by a path say of its size."""
+def _size(path, modality):
     return size_of(files_of(path), modality)
 
 
 def look_again():
     """Forget what was found outside."""
-    for function in (files_of, captions_of, size_by_path, _content):
+    for function in (files_of, captions_of, _size, _content):
         function.cache_clear()
+
+
+def record_instead(row):
+    """Where a row's `path` is not here, the record of what was made of it, here or by whom it was imported from; else None."""
+    record = record_path(Path("results", "data" if hasattr(row, "source") else "models", row.name))
+    gone = not Path(row.path).expanduser().exists()
+    return read_record(record) if gone and record.exists() else None
 
 
 def content_of(row):
@@ -109,10 +120,9 @@ def content_of(row):
 
 @cache
 def _content(name, path, source, columns):
-    made = Path("results", "data" if source else "models", name)
-    if not Path(path).expanduser().exists() and made.exists():
-        return read_record(record_path(made))["parameters"]["row"]["revision"]
-    row = SimpleNamespace(path=path, source=source, columns=columns)
+    row = SimpleNamespace(name=name, path=path, **({"source": source, "columns": columns} if source else {}))
+    if record := record_instead(row):
+        return record["parameters"]["row"]["revision"]
     files = outside.files_of_dataset(row, captions_of) if source else outside.files_of_model(row)
     return outside.fingerprint(files, outside.digests(files))
 
