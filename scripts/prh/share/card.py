@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+from html import escape
 from pathlib import Path
 
 from prh.provenance import file_digest
@@ -77,6 +78,25 @@ def card(parcel, source, to=None, joint="/"):
         text += ["Left out, since no free licence lets it be passed on:", ""]
         text += [*(f"- `{what}`: {why}" for what, why in parcel.left_out), ""]
     return "\n".join(text)
+
+
+def in_html(parcel, source):
+    """The card in short, for a page of its own: what it is, how to start from it, licences, what was left out."""
+    rows = [
+        f"<tr><td>{escape(f'{kind} {of}')}</td><td>{escape(licence)}</td></tr>"
+        for (kind, of), licence in parcel.licences.items()
+    ]
+    gone = [f"<li>{escape(what)}: {escape(why)}</li>" for what, why in parcel.left_out]
+    text = [
+        "<p>A run of a workflow that reproduces the results of <em>The Platonic Representation Hypothesis</em> (Huh et al., ICML 2024, "
+        f"arXiv:2405.07987): {parcel.artifacts} artifacts with their records. In a clone of the workflow:</p>",
+        f"<pre>make import FROM={escape(source)}</pre>",
+        "<p>README.md says what the files are, with numbers and digests. What the run took from outside, under which licence:</p>",
+        f"<table><tbody>{''.join(rows)}</tbody></table>",
+    ]
+    if gone:
+        text += [f"<p>Left out, since no free licence lets it be passed on:</p><ul>{''.join(gone)}</ul>"]
+    return "".join(text)
 
 
 def _table(heading, path):
