@@ -1,9 +1,10 @@
 """A Zenodo on the loopback device: its deposit API as far as drafts go, with its status codes and JSON, and published records' files.
 
-As Zenodo: without a token 401; a token that begins with read may not write (403); what others began is not shown (403); a draft's
-files have no folders, a file that is sent again replaces the older one, and a hundred are all; an answer lists files only where there are
-any. A draft is published with a title, a creator, a description and a file, and stays as it is from then on; before, its files are nobody's
-(404). Faults are the loopback hub's; a damaged file is kept damaged, and the answer has its checksum.
+As Zenodo: clients that call themselves what Python's do by default are turned away (403); without a token 401; a token that begins with
+read may not write (403); what others began is not shown (403); a draft's files have no folders, a file that is sent again replaces the
+older one, and a hundred are all; an answer lists files only where there are any. A draft is published with a title, a creator, a
+description and a file, and stays as it is from then on; before, its files are nobody's (404). Faults are the loopback hub's; a damaged file
+is kept damaged, and the answer has its checksum.
 """
 
 import hashlib
@@ -45,6 +46,9 @@ class Deposits(Handler):
         self.answer(b"")
 
     def route(self, url, body):
+        if re.match(r"python-(requests|urllib)/", self.headers.get("User-Agent", ""), re.IGNORECASE):
+            self.refuse(403, "Name your client in the header User-Agent.")
+            return
         if found := FILE.fullmatch(url.path):
             self.download(int(found[1]), unquote(found[2]))
             return

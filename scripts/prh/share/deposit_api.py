@@ -7,6 +7,7 @@ import requests
 
 from prh.errors import InputError
 from prh.share.attempts import ATTEMPTS, Passing, persist
+from prh.sources.download import AGENT
 
 WAIT = (30, 600)  # seconds, to connect and for an answer: a large file is read there before it comes
 PASSING = (408, 429, 500, 502, 503, 504)
@@ -29,7 +30,7 @@ class Site(NamedTuple):
             raise InputError(f"{self.base}: {error}, {ATTEMPTS} times; try later") from None
 
     def _sign(self, request):
-        request.headers["Authorization"] = f"Bearer {self.token}"
+        request.headers.update({"Authorization": f"Bearer {self.token}", "User-Agent": AGENT})
         return request
 
     def _ask(self, method, address, path, checksum, more):
