@@ -28,6 +28,7 @@ help:
 	@echo "make crate       results/crate.zip: the run as an RO-Crate, to send to others"
 	@echo "make import FROM=...   start from a published run: a crate, an https address, a repository of the hub; FEATURES=all with features"
 	@echo "make publish TO=ORGANISATION/NAME   publish the run on the hub; FEATURES=\"...\" or all: with features, where licences allow it"
+	@echo "make publish TO=https://zenodo.org   the same as a draft on Zenodo, which you publish there"
 	@echo "make check       lint, format and spelling only"
 	@echo "make benchmark   the speed of the alignment engine against the plain algorithm, and of planning a large run"
 	@echo "make pins        write requirements*.txt anew from requirements*.in"

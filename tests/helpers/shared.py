@@ -16,7 +16,7 @@ from prh.errors import InputError
 from prh.provenance import record, record_path, write_json, write_manifest
 
 sys.path.insert(0, str(ROOT / "tests" / "rehearsal"))
-from loopback import Fault, Hub  # noqa: F401, for the tests
+from loopback import Fault, Handler, Hub  # noqa: F401, for the tests
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 FREE, OWN = "apache-2.0", "other (their own, non-commercial)"

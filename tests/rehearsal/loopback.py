@@ -137,7 +137,8 @@ class Handler(Uploads, BaseHTTPRequestHandler):
         """Route the request; the client may hang up."""
         try:
             self.server.requests.append((self.command, self.path, self.headers.get("Range")))
-            self.route(urlsplit(self.path), body)
+            if not self.fails():
+                self.route(urlsplit(self.path), body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
@@ -151,17 +152,21 @@ class Handler(Uploads, BaseHTTPRequestHandler):
                     return fault
         return None
 
-    def route(self, url, body):
-        """Find the answer."""
+    def fails(self):
+        """Play what goes wrong instead of an answer, if anything does."""
         if fault := self.fault("slow"):
             time.sleep(fault.seconds)
         if self.fault("drop"):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
-            return
+            return True
         if fault := self.fault("status"):
             self.reply(fault.code, {"error": "injected"})
-            return
+            return True
+        return False
+
+    def route(self, url, body):
+        """Find the answer."""
         if self.command in ("POST", "PUT") and self.writes(url, body, Repository.at, LARGE):
             return
         if found := STORE.fullmatch(url.path):
@@ -288,8 +293,8 @@ class Hub(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, root, port=0):
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, root, port=0, handler=Handler):
+        super().__init__(("127.0.0.1", port), handler)
         self.root, self.faults, self.requests, self.lock = Path(root), [], [], threading.Lock()
         self.address = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()

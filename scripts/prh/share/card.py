@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+from html import escape
 from pathlib import Path
 
 from prh.provenance import file_digest
@@ -20,51 +21,82 @@ tags: [platonic-representation-hypothesis, representational-alignment, ro-crate,
 """
 
 
-def card(folder, to, records, files, left_out, licences, accepted=()):
-    """The card's text, in Markdown, with what the hub reads at its head.
+def title_of(parcel):
+    """What the run is called where it is published."""
+    return f"Platonic representations: {json.loads(zipfile.ZipFile(parcel.files[CRATE]).read('config/run.json'))['title']}"
 
-    files: what is published, by its place in the repository. left_out: (what, why). licences: see `licences_of`.
+
+def card(parcel, source, to=None, joint="/"):
+    """The card's text, in Markdown, of a `prh.share.publish.Parcel`.
+
+    source: what `make import FROM=` takes to start from it. to: the hub's repository, for what the hub reads at the card's head, or
+    None elsewhere. joint: what stands in a file's name there for the "/" of its path.
     """
-    folder = Path(folder)
-    config = json.loads(zipfile.ZipFile(files[CRATE]).read("config/run.json"))
-    title = f"Platonic representations: {config['title']}"
-    text = [HEAD.format(title=json.dumps(title, ensure_ascii=False), to=to), f"# {title}", ""]
+    title = title_of(parcel)
+    head = HEAD.format(title=json.dumps(title, ensure_ascii=False), to=to) if to else ""
+    named = {place: place.replace("/", joint) for place in sorted(parcel.files)}
+    text = [f"{head}# {title}", ""]
     text += [
         "A run of a workflow that reproduces the results of *The Platonic Representation Hypothesis* (Huh et al., ICML 2024,",
-        f"[arXiv:2405.07987](https://arxiv.org/abs/2405.07987)): {len(records)} artifacts with their records. In a clone of the workflow:",
+        f"[arXiv:2405.07987](https://arxiv.org/abs/2405.07987)): {parcel.artifacts} artifacts with their records. In a clone of the workflow:",
         "",
-        f"    make import FROM={to}",
+        f"    make import FROM={source}",
         "    snakemake --cores 2 figures/alignment_vs_performance.pdf    # drawn from these tables; nothing is fetched",
         "",
         f"`{CRATE}` is an RO-Crate: the workflow, its configuration, tables, the scores of all layer pairs and their nulls, figures,",
         "records, licences. `features/DATASET/MODEL.safetensors`: a model's features, a tensor (pairs, width) per layer.",
         "",
     ]
-    for place in sorted(name for name in files if name.startswith("figures/")):
-        text += [f"![{Path(place).stem.replace('_', ' ')}]({place})", ""]
+    if joint != "/":
+        text += [
+            f"There are no folders here: `{joint}` in a file's name stands for the `/` of its path. To start from features, too, put `{CRATE}` and",
+            "them into a folder, each under its path: `make import FROM=FOLDER FEATURES=all`.",
+            "",
+        ]
+    for place in (name for name in named if name.startswith("figures/")):
+        text += [f"![{Path(place).stem.replace('_', ' ')}]({named[place]})", ""]
     for heading, name in (
         ("Correlation with performance", "correlation"),
         ("Performance", "performance"),
         ("Alignment", "alignment"),
     ):
-        text += _table(heading, folder / "results" / "tables" / f"{name}.csv")
+        text += _table(heading, parcel.folder / "results" / "tables" / f"{name}.csv")
     text += ["## Files", "", "| file | bytes | SHA-256 |", "|---|---|---|"]
     text += [
-        f"| `{name}` | {path.stat().st_size} | `{file_digest(path)}` |"
-        for name, path in sorted(files.items())
+        f"| `{name}` | {parcel.files[place].stat().st_size} | `{file_digest(parcel.files[place])}` |"
+        for place, name in named.items()
     ]
     text += ["", "## Licences", ""]
     text += ["What the run took from outside. Whoever passes its features on has to keep to these:", ""]
-    text += [*in_markdown(licences), ""]
-    if accepted:
+    text += [*in_markdown(parcel.licences), ""]
+    if parcel.accepted:
         text += [
-            f"Of {', '.join(sorted(accepted))} the publisher says that the licence allows to publish features.",
+            f"Of {', '.join(sorted(parcel.accepted))} the publisher says that the licence allows to publish features.",
             "",
         ]
-    if left_out:
+    if parcel.left_out:
         text += ["Left out, since no free licence lets it be passed on:", ""]
-        text += [*(f"- `{what}`: {why}" for what, why in left_out), ""]
+        text += [*(f"- `{what}`: {why}" for what, why in parcel.left_out), ""]
     return "\n".join(text)
+
+
+def in_html(parcel, source):
+    """The card in short, for a page of its own: what it is, how to start from it, licences, what was left out."""
+    rows = [
+        f"<tr><td>{escape(f'{kind} {of}')}</td><td>{escape(licence)}</td></tr>"
+        for (kind, of), licence in parcel.licences.items()
+    ]
+    gone = [f"<li>{escape(what)}: {escape(why)}</li>" for what, why in parcel.left_out]
+    text = [
+        "<p>A run of a workflow that reproduces the results of <em>The Platonic Representation Hypothesis</em> (Huh et al., ICML 2024, "
+        f"arXiv:2405.07987): {parcel.artifacts} artifacts with their records. In a clone of the workflow:</p>",
+        f"<pre>make import FROM={escape(source)}</pre>",
+        "<p>README.md says what the files are, with numbers and digests. What the run took from outside, under which licence:</p>",
+        f"<table><tbody>{''.join(rows)}</tbody></table>",
+    ]
+    if gone:
+        text += [f"<p>Left out, since no free licence lets it be passed on:</p><ul>{''.join(gone)}</ul>"]
+    return "".join(text)
 
 
 def _table(heading, path):

@@ -20,11 +20,17 @@ HEAVY = ("results/data/", "results/features/", "results/neighbors/")  # whose li
 
 
 class Parcel(NamedTuple):
-    """What is published: `files` by their place in the repository, the `card`'s text, what was left out: `left_out` as (what, why)."""
+    """What is published of the run in `folder`, which has so many `artifacts`: `files` by their place, `left_out` as (what, why).
 
+    licences: see `licences_of`. accepted: see `publish`.
+    """
+
+    folder: Path
     files: dict
-    card: str
     left_out: list
+    artifacts: int
+    licences: dict
+    accepted: tuple
 
 
 def publish(folder, to, features=(), accepted=(), private=False):
@@ -41,12 +47,13 @@ def publish(folder, to, features=(), accepted=(), private=False):
     """
     if not REPOSITORY.fullmatch(to) or "@" in to:
         raise InputError(f"{to}: name a repository of the hub, ORGANISATION/NAME")
-    parcel = pack(folder, to, features, accepted)
-    return *upload(to, parcel.files, parcel.card, private, owned=(f"{FEATURES}/", "figures/")), parcel
+    parcel = pack(folder, features, accepted)
+    text = card(parcel, to, to)
+    return *upload(to, parcel.files, text, private, owned=(f"{FEATURES}/", "figures/")), parcel
 
 
-def pack(folder, to, features=(), accepted=()):
-    """What `publish` would publish, a `Parcel`."""
+def pack(folder, features=(), accepted=()):
+    """What `publish` would publish, a `Parcel`; it raises what that does before anything is sent."""
     folder = Path(folder)
     crate = folder / PACKED
     if not crate.is_file():
@@ -69,8 +76,7 @@ def pack(folder, to, features=(), accepted=()):
     files[CRATE] = crate
     pictures = sorted(folder.glob("figures/*.png"))
     files |= {f"figures/{path.name}": path for path in pictures}
-    text = card(folder, to, records, files, left_out, licences_of(folder), accepted)
-    return Parcel(files, text, left_out)
+    return Parcel(folder, files, left_out, len(records), licences_of(folder), tuple(accepted))
 
 
 def _records(folder):

@@ -1,21 +1,18 @@
 """Files to a data-set repository of the hub, in one commit: all of them or none, and what arrived is what was sent."""
 
-import sys
-import time
-
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from prh.errors import InputError
 from prh.provenance import file_digest
+from prh.share.attempts import Passing, persist
 
-ATTEMPTS, PAUSE = 4, 2.0
 CARD = "README.md"
 PASSING = (408, 422, 429, 500, 502, 503, 504)  # 422: a file arrived damaged
 FAILING = (HfHubHTTPError, HfHubHTTPError.__bases__[0], OSError)  # the second is of the client's transport
 
 
-def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS):
+def upload(repo, files, card, private=False, owned=()):
     """Make the data-set repository hold `files`, paths by their place in it, and the card: (address, commit).
 
     A repository that is not there is made. Files go one by one and from disk; what is there already is not sent again. Below the folders
@@ -27,35 +24,43 @@ def upload(repo, files, card, private=False, owned=(), attempts=ATTEMPTS):
         content afterwards.
 
     """
-    for attempt in range(1, attempts + 1):
-        try:
-            return _upload(repo, files, card, private, owned)
-        except RepositoryNotFoundError:
+    try:
+        return persist(lambda: _attempt(repo, files, card, private, owned))
+    except Passing as error:
+        raise _unpublished(repo, error) from None
+
+
+def _attempt(repo, files, card, private, owned):
+    """`_upload`; what goes wrong there is raised as `Passing`, or as `InputError` that says what to do."""
+    try:
+        return _upload(repo, files, card, private, owned)
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"{_page(repo)}: no such repository, or it may not be written to; correct the name, or set HF_TOKEN to a token that may write"
+        ) from None
+    except (*FAILING, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and isinstance(error.__cause__, FAILING):  # of a file
+            error = error.__cause__
+        response = getattr(error, "response", None)
+        code = response.status_code if isinstance(error, HfHubHTTPError) and response is not None else None
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if code in (401, 403):
             raise InputError(
-                f"{_page(repo)}: no such repository, or it may not be written to; correct the name, or set HF_TOKEN to a token that may write"
+                f"{_page(repo)}: the hub refuses ({code}); set HF_TOKEN to a token that may write there"
             ) from None
-        except (*FAILING, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and isinstance(error.__cause__, FAILING):  # of a file
-                error = error.__cause__
-            response = getattr(error, "response", None)
-            code = (
-                response.status_code if isinstance(error, HfHubHTTPError) and response is not None else None
-            )
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            if code in (401, 403):
-                raise InputError(
-                    f"{_page(repo)}: the hub refuses ({code}); set HF_TOKEN to a token that may write there"
-                ) from None
-            if attempt == attempts or (code is not None and code not in PASSING):
-                raise InputError(
-                    f"{_page(repo)}: could not be published ({reason}); nothing of it is seen there, run again to go on"
-                ) from None
-            print(f"attempt {attempt} of {attempts} failed: {reason}", file=sys.stderr, flush=True)
-            time.sleep(PAUSE * 4 ** (attempt - 1))
+        if code is None or code in PASSING:
+            raise Passing(reason) from None
+        raise _unpublished(repo, reason) from None
+
+
+def _unpublished(repo, reason):
+    return InputError(
+        f"{_page(repo)}: could not be published ({reason}); nothing of it is seen there, run again to go on"
+    )
 
 
 def _upload(repo, files, card, private, owned):
-    """One attempt of `upload`."""
+    """What `upload` does, once."""
     api, kind = HfApi(), {"repo_type": "dataset"}
     api.create_repo(repo, private=private, exist_ok=True, **kind)
     there = api.list_repo_files(repo, **kind)

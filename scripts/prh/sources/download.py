@@ -14,6 +14,7 @@ from prh.provenance import file_digest
 
 ATTEMPTS, PAUSE, WAIT = 5, 2.0, 30  # the last in seconds, for an answer
 PIECE = 1 << 20
+AGENT = "prh-workflow/0.1"  # who asks; Zenodo turns away what Python's clients call themselves
 LOOPBACK = ("127.0.0.1", "localhost")
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 
@@ -77,7 +78,7 @@ def _check_secret(address):
 def _go_on(address, part):
     """One attempt: what is missing of `part`. The server's mark of the file's version tells whether that is the same file still."""
     done = part.stat().st_size if part.is_file() and _mark(part).is_file() else 0
-    request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"})
+    request = urllib.request.Request(address, headers={"Accept-Encoding": "identity", "User-Agent": AGENT})
     if done:
         request.add_header("Range", f"bytes={done}-")
         request.add_header("If-Range", _mark(part).read_text())

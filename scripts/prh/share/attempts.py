@@ -1,0 +1,22 @@
+"""What fails and may pass is tried again, with growing pauses."""
+
+import sys
+import time
+
+ATTEMPTS, PAUSE = 4, 2.0
+
+
+class Passing(Exception):
+    """A failure that may pass; its text is the reason."""
+
+
+def persist(step, attempts=ATTEMPTS):
+    """What `step()` gives; where it raises `Passing` it is called again, up to so many times, and the last one is raised."""
+    for attempt in range(1, attempts + 1):
+        try:
+            return step()
+        except Passing as error:
+            if attempt == attempts:
+                raise
+            print(f"attempt {attempt} of {attempts} failed: {error}", file=sys.stderr, flush=True)
+            time.sleep(PAUSE * 4 ** (attempt - 1))
