@@ -176,6 +176,7 @@ def _source(code):
     return _Source(tuple(imports), acts)
 
 
+@cache
 def _library_imports(path, code, library):
     """Files of the package `library` that a source text imports, the packages that they lie in included."""
     package = path.parent.relative_to(library.parent).parts if path.is_relative_to(library) else ()

@@ -41,7 +41,6 @@ def stored(tmp_path):
 def test_rows_have_the_neighbours_of_the_whole(k, monkeypatch):
     monkeypatch.setattr("prh.alignment.large.ROWS", 100)
     monkeypatch.setattr("prh.alignment.large.COLUMNS", 64)
-    monkeypatch.setattr("prh.alignment.large.START", 30)
     x = preprocess.prepare([noise()])[0]
     rows = torch.cat(
         [neighbors_of_rows(x, first, last, k) for first, last in ((0, 250), (250, 251), (251, N))]
@@ -51,7 +50,6 @@ def test_rows_have_the_neighbours_of_the_whole(k, monkeypatch):
 
 def test_ties_are_ordered_by_index(monkeypatch):
     monkeypatch.setattr("prh.alignment.large.COLUMNS", 7)
-    monkeypatch.setattr("prh.alignment.large.START", 4)
     x = torch.eye(4).repeat(10, 1)
     for first, last in ((0, 13), (13, 40)):
         for i, row in enumerate(neighbors_of_rows(x, first, last, 12).tolist(), start=first):

@@ -1,17 +1,16 @@
 """Neighbours of many samples: exact, for some rows at a time, with one layer in memory.
 
 A job takes rows `first` ... `last` of a data set and ranks all its samples for each of them, by the same c_i . c_j + h_j as
-`prh.alignment.neighbors`. Columns come in blocks, in order, and only what beats a row's k-th nearest so far is looked at: of equal
-similarities the lower index stays. Memory holds a layer twice (as it is, and centred), a block of products, and the table of the rows.
+`prh.alignment.neighbors`. Columns come in blocks, in order, and only what beats a row's k-th nearest so far is looked at. Memory holds a layer twice (as it is, and centred), a block of products, and the table of the rows.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from prh.alignment.largest import largest, split, with_further
 from prh.alignment.neighbors import check_k, ranked_by
 from prh.alignment.preprocess import QUANTILE, check_layer, unit_rows
 from prh.alignment.preprocess import sampled_threshold as of_layers
@@ -21,7 +20,6 @@ from prh.features.tensors import opened, read_tensors, write_tensors
 
 FORMAT = "prh-neighbor-rows 1"
 ROWS, COLUMNS = 1024, 4096  # of a block of products: 16 MiB
-START = 512  # columns that are sorted whole, to begin with
 HALF = 16  # bits of a float32 by which the clamp's threshold is found first
 PIECE = 2**22  # values looked at together for it
 
@@ -117,43 +115,16 @@ def _slices(first, last, step):
 
 
 def _nearest(x: Tensor, h: Tensor, rows: slice, k: int) -> Tensor:
-    n, start = len(x), max(START, 2 * k + 2)
-    held = x.new_empty(ROWS * max(start, COLUMNS))
-    values = ids = None
-    for columns in [slice(0, min(start, n)), *_slices(start, n, COLUMNS)]:
-        products = held[: (rows.stop - rows.start) * (columns.stop - columns.start)].view(
-            rows.stop - rows.start, -1
-        )
+    count, found = rows.stop - rows.start, None
+    held = x.new_empty(count * min(COLUMNS, len(x)))
+    for columns in _slices(0, len(x), COLUMNS):
+        products = held[: count * (columns.stop - columns.start)].view(count, -1)
         torch.addmm(h[columns], x[rows], x[columns].T, out=products)
         low, high = max(rows.start, columns.start), min(rows.stop, columns.stop)
         own = torch.arange(low, max(low, high), device=x.device)
         products[own - rows.start, own - columns.start] = -torch.inf
-        if values is None:
-            best = products.sort(dim=1, descending=True, stable=True)
-            values, ids = best.values[:, :k], best.indices[:, :k]
-            continue
-        row, column = _above(products, values[:, -1:])
-        if len(row) == 0:
-            continue
-        counts = torch.bincount(row, minlength=len(products))
-        place = torch.arange(len(row), device=x.device) - (counts.cumsum(0) - counts)[row]
-        better = values.new_full((len(products), int(counts.max())), -torch.inf)
-        which = ids.new_zeros(better.shape)
-        better[row, place], which[row, place] = products[row, column], column + columns.start
-        # Those held come first, then the new ones in order: a stable sort leaves equal ones in the order of their index.
-        best = torch.cat([values, better], dim=1).sort(dim=1, descending=True, stable=True)
-        values = best.values[:, :k].contiguous()
-        ids = torch.cat([ids, which], dim=1).gather(1, best.indices[:, :k])
-    return ids
-
-
-def _above(products: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns of what is greater than its row's least, row by row; on a processor NumPy looks faster."""
-    if products.is_cuda:
-        return (products > least).nonzero(as_tuple=True)
-    places = torch.from_numpy(np.flatnonzero(np.greater(products.numpy(), least.numpy())))
-    row = places // products.shape[1]
-    return row, places - row * products.shape[1]
+        found = largest(products, k) if found is None else with_further(found, products, columns.start)
+    return split(found)[1]
 
 
 def write_rows(path: str | Path, ids: Tensor, metadata: dict) -> None:

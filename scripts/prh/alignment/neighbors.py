@@ -3,8 +3,7 @@
 Neighbours are taken by inner product of L2-normalised features, the sample itself excluded (Huh et al. 2024,
 appendix A). With c = x - mean, x_i . x_j = c_i . c_j + h_i + h_j + 1 for h = (|x|^2 - |c|^2 - 1) / 2, so that each row is
 ranked by c_i . c_j + h_j: small numbers, which float32 still tells apart where samples hardly differ. Equal similarities
-are ordered by sample index, so that a table does not depend on the machine's sorting. No matrix larger than
-block x block is ever held.
+are ordered by sample index. No matrix larger than block x block is ever held.
 """
 
 from collections.abc import Sequence
@@ -16,13 +15,12 @@ import torch
 from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
+from prh.alignment.largest import largest, split, with_further
 from prh.errors import InputError
 from prh.features.tensors import read_tensors, write_tensors
 
 BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
-STRIP = (
-    256  # rows per product of a symmetric matrix, and rows in which the largest of a matrix are looked for
-)
+STRIP = 256  # rows per product of a symmetric matrix
 CACHED = 2**17  # values that stay in the processor's cache while they are centred and measured
 OFF_CENTRE = 1e-6  # a mean's rounding, against the rows' length, from which on it is taken off once more
 LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
@@ -116,18 +114,12 @@ def rank(x: Tensor, k: int, block: int = BLOCK) -> Ranking:
     """As `nearest_neighbors`, with the similarities; what is ranked for a large k holds every smaller one."""
     check_k(k, len(x))
     x, h, squares = ranked_by(x)
-    # One candidate more than asked for shows whether the last place is tied.
     if len(x) <= block:
-        similarities = gram(x).add_(h).fill_diagonal_(-torch.inf)
-        values, ids = _largest(similarities, k + 1)
+        found = largest(gram(x).add_(h).fill_diagonal_(-torch.inf), k)
     else:
-        values, ids = _streamed_top(x, h, k + 1, block)
-    tied = (values[:, :-1] == values[:, 1:]).any(dim=1).nonzero().flatten()
-    for rows in tied.split(max(1, block * block // len(x))):
-        products = similarities[rows] if len(x) <= block else _rows_without_self(x, h, rows)
-        ordered = products.sort(dim=1, descending=True, stable=True)
-        values[rows], ids[rows] = ordered.values[:, : k + 1], ordered.indices[:, : k + 1]
-    return Ranking(ids[:, :k].to(torch.int32), values[:, :k].contiguous(), h, squares)
+        found = _by_blocks(x, h, k, block)
+    similarities, ids = split(found)
+    return Ranking(ids.to(torch.int32), similarities, h, squares)
 
 
 def ranked_by(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -170,45 +162,20 @@ def _check_table(path: str | Path, ids: Tensor) -> None:
         raise InputError(f"{path}: neighbour ids outside 0 ... {ids.shape[1] - 1}")
 
 
-def _largest(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest of each row, in falling order, and their columns: NumPy's partition has vector instructions for it."""
-    if matrix.is_cuda or count >= matrix.shape[1]:
-        return matrix.topk(count, dim=1)
-    values, columns = matrix.new_empty(len(matrix), count), torch.empty(len(matrix), count, dtype=torch.int64)
-    for rows, top, where in zip(matrix.split(STRIP), values.split(STRIP), columns.split(STRIP), strict=True):
-        some = torch.from_numpy(np.argpartition(rows.numpy(), -count, axis=1)[:, -count:])
-        ordered = rows.gather(1, some).sort(dim=1, descending=True)
-        top[:], where[:] = ordered.values, some.gather(1, ordered.indices)
-    return values, columns
-
-
-def _streamed_top(x: Tensor, h: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest similarities of each row and their columns, from blocks; each product serves both sides."""
-    n = len(x)
-    values = x.new_full((n, count), -torch.inf)
-    ids = torch.zeros((n, count), dtype=torch.int64, device=x.device)
-
-    def merge(rows: slice, products: Tensor, first_column: int) -> None:
-        top, found = _largest(products, min(count, products.shape[1]))
-        candidates = torch.cat([values[rows], top], dim=1)
-        columns = torch.cat([ids[rows], found + first_column], dim=1)
-        best = candidates.topk(count, dim=1)
-        values[rows], ids[rows] = best.values, columns.gather(1, best.indices)
-
-    for i in range(0, n, block):
-        rows = slice(i, min(i + block, n))
-        for j in range(0, i + 1, block):
-            columns = slice(j, min(j + block, n))
+def _by_blocks(x: Tensor, h: Tensor, k: int, block: int) -> Tensor:
+    """The k largest similarities of each row, as `largest` gives them, from blocks in order; each product serves both sides."""
+    blocks = [slice(start, min(start + block, len(x))) for start in range(0, len(x), block)]
+    found = []
+    for i, rows in enumerate(blocks):
+        for j, columns in enumerate(blocks[: i + 1]):
             products = x[rows] @ x[columns].T
             if i == j:
                 products.fill_diagonal_(-torch.inf)
             else:
-                merge(columns, products.T + h[rows], i)
-            merge(rows, products.add_(h[columns]), j)
-    return values, ids
-
-
-def _rows_without_self(x: Tensor, h: Tensor, rows: Tensor) -> Tensor:
-    products = x[rows] @ x.T + h
-    products[torch.arange(len(rows), device=x.device), rows] = -torch.inf
-    return products
+                found[j] = with_further(found[j], products.T + h[rows], rows.start)
+            products.add_(h[columns])
+            if j == 0:
+                found.append(largest(products, k))
+            else:
+                found[i] = with_further(found[i], products, columns.start)
+    return torch.cat(found)
