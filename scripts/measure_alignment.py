@@ -35,7 +35,7 @@ with job(snakemake) as out:
             }
             part |= {"layer_x": layer_x, "layer_y": layer_y, "score": scores.ravel(), "n": states[x].n}
             if METRICS[metric].family == "tree":
-                part[DISTANCE] = distances_lite(states[x].data, states[y].data).numpy().ravel()
+                part[DISTANCE] = distances_lite(states[x].data, states[y].data, scores).ravel()
             if METRICS[metric].kernel == "ranks" and isinstance(states[x].data, Blocks):
                 part[ERROR] = (states[x].data.errors[:, None] + states[y].data.errors).numpy().ravel()
             parts.append(pd.DataFrame(part).astype({"k": "Int64"}))

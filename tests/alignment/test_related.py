@@ -58,7 +58,8 @@ def test_a_window_that_is_not_listed():
 def lite(case):
     """The raw distance, and the weights of both trees."""
     x, y = (trees.make_trees([side]) for side in sides(case))
-    return float(trees.distances_lite(x, y)), float(x.weights[0]), float(y.weights[0])
+    score = trees.tree_scores(x, y, torch.arange(x.n)[None])[0].numpy()
+    return float(trees.distances_lite(x, y, score)[0, 0]), float(x.weights[0]), float(y.weights[0])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -124,10 +125,11 @@ def test_the_collapsed_layer_does_not_win():
     heap[:8] += 5 * torch.randn(8, 2, generator=g, dtype=y.dtype)  # a few far away, by which it is measured
     model = layer_state("rtd_lite", [heap, near])
     other = layer_state("rtd_lite", [y])
-    raw = trees.distances_lite(model.data, other.data)
-    assert int(pair_scores(model, other).argmax()) == 1
-    assert float(raw[0]) > 0
-    assert float(pair_scores(model, other)[1]) > float(pair_scores(model, other)[0])
+    scores = pair_scores(model, other)
+    raw = trees.distances_lite(model.data, other.data, scores.numpy())
+    assert int(scores.argmax()) == 1
+    assert float(raw[0, 0]) > 0
+    assert float(scores[1]) > float(scores[0])
 
 
 def test_too_many_samples_and_none_that_differ():

@@ -62,14 +62,16 @@ def tree_scores(x: Trees, y: Trees, permutations: Tensor) -> Tensor:
 
     permutation: y's samples in another order: row r of the new y is row permutation[r] of the old.
     """
-    mean = (x.weights[:, None] + y.weights) / 2
-    return torch.from_numpy(np.minimum(_joint_weights(x, y, permutations) / mean, 1.0))
+    return torch.from_numpy(np.minimum(_joint_weights(x, y, permutations) / _mean_weights(x, y), 1.0))
 
 
-def distances_lite(x: Trees, y: Trees) -> Tensor:
-    """RTD-Lite itself, of all layer pairs: (layers_x, layers_y) float64."""
-    joint = _joint_weights(x, y, torch.arange(x.n)[None])[0]
-    return torch.from_numpy((x.weights[:, None] + y.weights) / 2 - joint)
+def distances_lite(x: Trees, y: Trees, scores: np.ndarray) -> np.ndarray:
+    """RTD-Lite itself, of all layer pairs, from their scores (layers_x, layers_y)."""
+    return (1 - scores) * _mean_weights(x, y)
+
+
+def _mean_weights(x, y):
+    return (x.weights[:, None] + y.weights) / 2
 
 
 def _joint_weights(x, y, permutations):
