@@ -74,16 +74,19 @@ def make_kernels(
             _make_features(centred, kind, n) if kind in LINEAR else make_blocks(centred, kind, sigma, window)
         )
     half, diagonal = _half_cells(n, layers[0].device), diagonal_cells(n, layers[0].device)
+    apart = torch.ones(len(half), dtype=torch.bool, device=half.device)
+    apart[diagonal] = False
     vectors = layers[0].new_empty(len(layers), len(half))
     squares = []
     for layer, vector in zip(layers, vectors, strict=True):
         if kind == "ranks":
-            matrix = _ranks(_distances(layer), *window).to(vectors)
+            vector[apart] = _ranks(_distances(layer), *window).to(vector) * 2**0.5
+            vector[diagonal] = 0
         else:
             matrix = _centred_kernel(gram(centre(layer)), kind, sigma)
-        torch.index_select(matrix.flatten(), 0, half, out=vector)
-        vector *= 2**0.5
-        vector[diagonal] = matrix.diagonal()
+            torch.index_select(matrix.flatten(), 0, half, out=vector)
+            vector *= 2**0.5
+            vector[diagonal] = matrix.diagonal()
         squares.append(vector.double().square().sum())
         if squares[-1] > 0:
             vector /= squares[-1].sqrt()
@@ -184,7 +187,7 @@ def _distances(layer: Tensor) -> Tensor:
 
 
 def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
-    """Mid-ranks of the distances of all pairs, clipped to a window of quantiles, centred; zero on the diagonal.
+    """Mid-ranks of the distances of all pairs, clipped to a window of quantiles, centred: of the lower half, row by row, float64.
 
     Kriegeskorte et al. 2008; with a window Lin and Kriegeskorte 2023.
     """
@@ -192,16 +195,13 @@ def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
     i, j = torch.tril_indices(n, n, offset=-1, device=distances.device)
     values = distances[i, j]
     order = _ascending(values)
-    values = values[order]
-    _, group, counts = torch.unique_consecutive(values, return_inverse=True, return_counts=True)
+    _, group, counts = torch.unique_consecutive(values[order], return_inverse=True, return_counts=True)
     ends = counts.cumsum(0).double()
     mid = (ends - (counts - 1) / 2)[group]
     mid = clipped(mid, mid, low, high)
     ranks = torch.empty_like(mid)
     ranks[order] = mid - mid.mean()
-    out = torch.zeros_like(distances)
-    out[i, j] = ranks.to(out)
-    return out
+    return ranks
 
 
 def _ascending(values: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from torch import Tensor
 
-from prh.alignment.neighbors import centre
+from prh.alignment.neighbors import centre, gram
 from prh.errors import InputError
 
 DENSE = 4096  # samples up to which all inner products are held
@@ -45,13 +45,14 @@ def make_trees(layers: list[Tensor]) -> Trees:
     n = len(layers[0])
     found = []
     for number, layer in enumerate(layers):
-        points = centre(layer.double()).cpu().numpy()
-        unit = distance_quantile(points)
+        centred = centre(layer.double().cpu())
+        points, products = centred.numpy(), gram(centred).numpy() if n <= DENSE else None
+        unit = distance_quantile(points, products)
         if not unit > 0:
             raise InputError(
                 f"layer {number}: rtd_lite is not defined, nine tenths of its distances are 0; leave it out"
             )
-        ends, lengths = spanning_tree(points)
+        ends, lengths = spanning_tree(points, products)
         found.append((ends, lengths / unit))
     ends, lengths = (np.stack(part) for part in zip(*found, strict=True))
     return Trees(n, ends, lengths, lengths.sum(axis=1))
@@ -100,14 +101,13 @@ def _joint_weights(x, y, permutations):
     return found
 
 
-def spanning_tree(points: np.ndarray):
+def spanning_tree(points: np.ndarray, products: np.ndarray | None = None):
     """A minimum spanning tree of points (n, d) by Prim's algorithm: ends (2, n - 1), lengths (n - 1,).
 
-    Of many points the inner products are made a row at a time.
+    products: their inner products (n, n); without them they are made a row at a time.
     """
     n = len(points)
     squares = (points**2).sum(axis=1)
-    products = points @ points.T if n <= DENSE else None
     nearest, link = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
     ends, lengths, inside = np.empty((2, n - 1), dtype=np.int64), np.empty(n - 1), np.zeros(n, dtype=bool)
     last = 0
@@ -125,25 +125,31 @@ def spanning_tree(points: np.ndarray):
     return ends, np.linalg.norm(points[ends[0]] - points[ends[1]], axis=1)
 
 
-def distance_quantile(points: np.ndarray, share: float = QUANTILE) -> float:
-    """The linear quantile of all n x n distances, the zeros of the diagonal included, without holding them all."""
+def distance_quantile(points: np.ndarray, products: np.ndarray | None = None) -> float:
+    """The linear 0.9-quantile of all n x n distances, the zeros of the diagonal included.
+
+    products: the points' inner products (n, n); without them not all distances are held.
+    """
     n = len(points)
     squares = (points**2).sum(axis=1)
+    place = QUANTILE * (n * n - 1)
+    below = int(place)
+    if products is not None:
+        i, j = np.tril_indices(n, -1)
+        found = squares[i] + squares[j] - 2 * products[i, j]
+        ranks = [(rank - n) // 2 for rank in (below, below + 1)]  # behind n zeros, each pair twice
+        found.partition(ranks)
+        low, high = np.sqrt(np.maximum(found[ranks], 0))
+        return float(low + (place - below) * (high - low))
 
     def blocks():
         for start in range(0, n, BLOCK):
             rows = slice(start, min(start + BLOCK, n))
-            products = points[rows] @ points.T
-            found = np.maximum(squares[rows, None] + squares - 2 * products, 0)
+            inner = points[rows] @ points.T
+            found = np.maximum(squares[rows, None] + squares - 2 * inner, 0)
             found[np.arange(len(found)), np.arange(rows.start, rows.stop)] = 0
             yield np.sqrt(found)
 
-    place = share * (n * n - 1)
-    below = int(place)
-    if n <= BLOCK:
-        values = np.partition(next(blocks()).ravel(), [below, min(below + 1, n * n - 1)])
-        low, high = values[below], values[min(below + 1, n * n - 1)]
-        return float(low + (place - below) * (high - low))
     top = 2 * np.sqrt(squares.max()) + np.finfo(float).tiny
     counts = sum(np.bincount(_bin(block, top), minlength=BINS) for block in blocks())
     before = np.concatenate([[0], counts.cumsum()])
