@@ -53,6 +53,7 @@ def distance_windows(table, models, caption):
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(pairs)))
     with mpl.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), sharex=True)
+        right.set_yscale("symlog")  # before the lines: margins are those of the scale
         for number, ((x, y), colour) in enumerate(zip(pairs, colours, strict=True)):
             mine = table[(table.model_x == x) & (table.model_y == y)]
             middle = (mine.low + mine.high) / 2
@@ -78,7 +79,7 @@ def distance_windows(table, models, caption):
             axis.axhline(0, color="0.3", linewidth=0.8)
             axis.set_xlabel("quantiles of all distances: near pairs to the left")
         left.set_ylabel("tRSA within the window")
-        right.set(ylabel="standard deviations of the null above it", yscale="symlog")
+        right.set_ylabel("standard deviations of the null above it")
         plain_powers(right.yaxis)
         handles, _ = left.get_legend_handles_labels()
         handles.append(
