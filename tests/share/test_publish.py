@@ -1,8 +1,6 @@
 """A run is published on a hub: whole or not at all, what licences allow, and others start from it. The hub is the loopback one."""
 
 import re
-import shutil
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -16,24 +14,12 @@ from prh.share.licences import is_free
 REPO = "alice/run"
 
 
-@pytest.fixture(scope="module")
-def a_run(tmp_path_factory):
-    """The folder of a run, with its crate."""
-    folder = tmp_path_factory.mktemp("run")
-    with chdir(folder):
-        shared.make_run()
-    return folder
-
-
 @pytest.fixture
-def hub(a_run, tmp_path, monkeypatch):
-    """A hub with nothing, for the client in this process; the working directory, alice's, holds a run."""
+def hub(alice, tmp_path, monkeypatch):
+    """A hub with nothing, for the client in this process; the working directory is alice's."""
     (tmp_path / "hub").mkdir()
     found = Hub(tmp_path / "hub")
     shared.lead_here(found, tmp_path / "home", monkeypatch)
-    shutil.copytree(a_run, tmp_path / "alice")
-    (tmp_path / "bob").mkdir()
-    monkeypatch.chdir(tmp_path / "alice")
     yield found
     found.close()
 

@@ -5,10 +5,8 @@ The Zenodo is a stand-in, `helpers.zenodo`; none of this was ever done on the re
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -29,22 +27,10 @@ FREE = "features--pairs--free.safetensors"
 ALL = ["README.md", "crate.zip", FREE, "figures--a.png"]
 
 
-@pytest.fixture(scope="module")
-def a_run(tmp_path_factory):
-    """The folder of a run, with its crate."""
-    folder = tmp_path_factory.mktemp("run")
-    with chdir(folder):
-        shared.make_run()
-    return folder
-
-
 @pytest.fixture
-def zenodo(a_run, tmp_path, monkeypatch):
-    """A Zenodo without drafts; the working directory, alice's, holds a run, and her token is set."""
+def zenodo(alice, tmp_path, monkeypatch):
+    """A Zenodo without drafts; the working directory is alice's, and her token is set."""
     found = Zenodo(tmp_path / "zenodo")
-    shutil.copytree(a_run, tmp_path / "alice")
-    (tmp_path / "bob").mkdir()
-    monkeypatch.chdir(tmp_path / "alice")
     monkeypatch.setenv("ZENODO_TOKEN", TOKEN)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     yield found
