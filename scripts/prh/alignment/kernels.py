@@ -74,8 +74,7 @@ def make_kernels(
             _make_features(centred, kind, n) if kind in LINEAR else make_blocks(centred, kind, sigma, window)
         )
     half, diagonal = _half_cells(n, layers[0].device), diagonal_cells(n, layers[0].device)
-    apart = torch.ones(len(half), dtype=torch.bool, device=half.device)
-    apart[diagonal] = False
+    apart = pair_cells(n, half.device)
     vectors = layers[0].new_empty(len(layers), len(half))
     squares = []
     for layer, vector in zip(layers, vectors, strict=True):
@@ -256,6 +255,13 @@ def diagonal_cells(n: int, device: torch.device) -> Tensor:
     """Positions of the diagonal in the lower half."""
     i = torch.arange(n, device=device)
     return i * (i + 3) // 2
+
+
+def pair_cells(n: int, device: torch.device) -> Tensor:
+    """Which cells of the lower half are of two different samples, not of the diagonal: bool."""
+    apart = torch.ones(n * (n + 1) // 2, dtype=torch.bool, device=device)
+    apart[diagonal_cells(n, device)] = False
+    return apart
 
 
 def _make_features(centred: list[Tensor], kind: str, n: int) -> Features:

@@ -1,7 +1,8 @@
 """Neighbours of many samples: exact, for some rows at a time, with one layer in memory.
 
 A job takes rows `first` ... `last` of a data set and ranks all its samples for each of them, by the same c_i . c_j + h_j as
-`prh.alignment.neighbors`. Columns come in blocks, in order, and only what beats a row's k-th nearest so far is looked at. Memory holds a layer twice (as it is, and centred), a block of products, and the table of the rows.
+`prh.alignment.neighbors`. Columns come in blocks, in order, and only what beats a row's k-th nearest so far is looked at. Memory
+holds a layer twice (as it is, and centred), a block of products, and the table of the rows.
 """
 
 from collections.abc import Iterator

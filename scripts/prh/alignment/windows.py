@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from prh.alignment.calibration import bootstrap_interval, permutations, summarise
-from prh.alignment.kernels import Kernels, clipped, diagonal_cells, make_kernels
+from prh.alignment.kernels import Kernels, clipped, make_kernels, pair_cells
 from prh.alignment.metrics import LayerState, pair_scores, permuted_scores
 from prh.errors import InputError
 
@@ -29,8 +29,7 @@ def window_state(layer, windows):
     if not ranks.squares[0] > 0:
         raise InputError("windows of distances are not defined, all distances are equal; leave the layer out")
     n, cells = ranks.n, ranks.vectors[0].double()
-    apart = torch.ones(len(cells), dtype=torch.bool, device=cells.device)
-    apart[diagonal_cells(n, cells.device)] = False
+    apart = pair_cells(n, cells.device)
     values, ordered = cells[apart], cells[apart].sort().values
     vectors = cells.new_zeros(len(windows), len(cells))
     for vector, (low, high) in zip(vectors, windows, strict=True):
