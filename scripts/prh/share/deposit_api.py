@@ -6,7 +6,7 @@ from typing import NamedTuple
 import requests
 
 from prh.errors import InputError
-from prh.share.attempts import ATTEMPTS, Passing, persist
+from prh.sources.attempts import ATTEMPTS, Passing, persist
 from prh.sources.download import AGENT
 
 WAIT = (30, 600)  # seconds, to connect and for an answer: a large file is read there before it comes

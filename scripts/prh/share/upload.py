@@ -5,7 +5,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from prh.errors import InputError
 from prh.provenance import file_digest
-from prh.share.attempts import Passing, persist
+from prh.sources.attempts import Passing, persist
 
 CARD = "README.md"
 PASSING = (408, 422, 429, 500, 502, 503, 504)  # 422: a file arrived damaged

@@ -2,8 +2,6 @@
 
 import http.client
 import re
-import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,6 +9,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from prh.errors import InputError
 from prh.provenance import file_digest
+from prh.sources.attempts import Passing, persist
 
 ATTEMPTS, PAUSE, WAIT = 5, 2.0, 30  # the last in seconds, for an answer
 PIECE = 1 << 20
@@ -34,24 +33,12 @@ def download(address, path, attempts=ATTEMPTS, pause=PAUSE):
     wanted = digest_of(address)
     _check_secret(plain)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for attempt in range(1, attempts + 1):
-        try:
-            _go_on(plain, part)
-            break
-        except urllib.error.HTTPError as error:
-            if error.code == 416:  # what is there is as long as the file, or of another one
-                part.unlink(missing_ok=True)
-            elif error.code not in PASSING:
-                raise InputError(f"{plain}: {error.code} {error.reason}; correct the address") from None
-            reason = f"{error.code} {error.reason}"
-        except (OSError, http.client.HTTPException) as error:
-            reason = f"{type(error).__name__}: {error}"
-        if attempt == attempts:
-            raise InputError(
-                f"{plain} could not be fetched ({reason}); what is there is kept, run again to go on"
-            )
-        print(f"attempt {attempt} of {attempts} failed: {reason}", file=sys.stderr, flush=True)
-        time.sleep(pause * 2 ** (attempt - 1))
+    try:
+        persist(lambda: _attempt(plain, part), attempts, pause, growth=2)
+    except Passing as error:
+        raise InputError(
+            f"{plain} could not be fetched ({error}); what is there is kept, run again to go on"
+        ) from None
     found = file_digest(part)
     if wanted and found != wanted:
         part.unlink()
@@ -73,6 +60,20 @@ def _check_secret(address):
     """Nothing is read from an address that somebody on the way may change."""
     if not (urlsplit(address).scheme == "https" or urlsplit(address).hostname in LOOPBACK):
         raise InputError(f"{address}: give an address that begins with https://")
+
+
+def _attempt(address, part):
+    """`_go_on`; what may pass is raised as `Passing`, what does not as `InputError`."""
+    try:
+        _go_on(address, part)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # what is there is as long as the file, or of another one
+            part.unlink(missing_ok=True)
+        elif error.code not in PASSING:
+            raise InputError(f"{address}: {error.code} {error.reason}; correct the address") from None
+        raise Passing(f"{error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise Passing(f"{type(error).__name__}: {error}") from None
 
 
 def _go_on(address, part):

@@ -8,7 +8,6 @@ the download, a cache per endpoint, and one line for each thing that can be wron
 import os
 import re
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from huggingface_hub.errors import (
 )
 
 from prh.errors import InputError
+from prh.sources.attempts import Passing, persist
 
 ATTEMPTS = 5
 PAUSE = 2.0  # seconds before the second attempt; four times as long before each further one
@@ -64,38 +64,48 @@ def fetch(repo, revision, choose=None, kind="model", what="", attempts=ATTEMPTS,
     """
     where = f"{what}: " if what else ""
     page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{repo}"
-    for attempt in range(1, attempts + 1):
-        try:
-            return _fetch(repo, revision, choose, kind)
-        except GatedRepoError:
+    try:
+        return persist(lambda: _attempt(repo, revision, choose, kind, where, page), attempts, pause)
+    except Passing as error:
+        raise _unfetched(where, page, error) from None
+
+
+def _attempt(repo, revision, choose, kind, where, page):
+    """`_fetch`; what may pass is raised as `Passing`, what does not as `InputError`."""
+    try:
+        return _fetch(repo, revision, choose, kind)
+    except GatedRepoError:
+        raise InputError(
+            f"{where}{repo} is gated: accept its licence at {page}, then set HF_TOKEN to a token of yours"
+        ) from None
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"{where}{page}: no such repository, or a private one; correct the name, or set HF_TOKEN"
+        ) from None
+    except RevisionNotFoundError:
+        raise InputError(f"{where}{repo} has no revision `{revision}`; correct it") from None
+    except PASSING as error:
+        if constants.HF_HUB_OFFLINE and isinstance(error, (LocalEntryNotFoundError, RevisionResolutionError)):
             raise InputError(
-                f"{where}{repo} is gated: accept its licence at {page}, then set HF_TOKEN to a token of yours"
+                f"{where}{repo} at `{revision}` is not complete in the cache {cache()}; unset HF_HUB_OFFLINE to fetch it"
             ) from None
-        except RepositoryNotFoundError:
+        reason = (
+            f"{type(error).__name__.lstrip('_')}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
+        )
+        code = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+        if code in (401, 403):
             raise InputError(
-                f"{where}{page}: no such repository, or a private one; correct the name, or set HF_TOKEN"
+                f"{where}{page}: access refused ({code}); check HF_TOKEN and that the licence is accepted there"
             ) from None
-        except RevisionNotFoundError:
-            raise InputError(f"{where}{repo} has no revision `{revision}`; correct it") from None
-        except PASSING as error:
-            if constants.HF_HUB_OFFLINE and isinstance(
-                error, (LocalEntryNotFoundError, RevisionResolutionError)
-            ):
-                raise InputError(
-                    f"{where}{repo} at `{revision}` is not complete in the cache {cache()}; unset HF_HUB_OFFLINE to fetch it"
-                ) from None
-            reason = f"{type(error).__name__.lstrip('_')}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
-            code = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-            if code in (401, 403):
-                raise InputError(
-                    f"{where}{page}: access refused ({code}); check HF_TOKEN and that the licence is accepted there"
-                ) from None
-            if attempt == attempts or (code is not None and 400 <= code < 500 and code not in (408, 429)):
-                raise InputError(
-                    f"{where}{page} could not be fetched ({reason}); what is there is kept, run again to go on"
-                ) from None
-            print(f"attempt {attempt} of {attempts} failed: {reason}", file=sys.stderr, flush=True)
-            time.sleep(pause * 4 ** (attempt - 1))
+        if code is None or not 400 <= code < 500 or code in (408, 429):
+            raise Passing(reason) from None
+        raise _unfetched(where, page, reason) from None
+
+
+def _unfetched(where, page, reason):
+    return InputError(
+        f"{where}{page} could not be fetched ({reason}); what is there is kept, run again to go on"
+    )
 
 
 def fetch_or_mirror(repo, revision, mirror, **options):

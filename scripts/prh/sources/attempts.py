@@ -3,15 +3,18 @@
 import sys
 import time
 
-ATTEMPTS, PAUSE = 4, 2.0
+ATTEMPTS, PAUSE, GROWTH = 4, 2.0, 4  # the second in seconds
 
 
 class Passing(Exception):
     """A failure that may pass; its text is the reason."""
 
 
-def persist(step, attempts=ATTEMPTS):
-    """What `step()` gives; where it raises `Passing` it is called again, up to so many times, and the last one is raised."""
+def persist(step, attempts=ATTEMPTS, pause=PAUSE, growth=GROWTH):
+    """What `step()` gives; where it raises `Passing` it is called again, up to so many times, and the last one is raised.
+
+    pause: seconds after the first attempt; each further one is `growth` times as long.
+    """
     for attempt in range(1, attempts + 1):
         try:
             return step()
@@ -19,4 +22,4 @@ def persist(step, attempts=ATTEMPTS):
             if attempt == attempts:
                 raise
             print(f"attempt {attempt} of {attempts} failed: {error}", file=sys.stderr, flush=True)
-            time.sleep(PAUSE * 4 ** (attempt - 1))
+            time.sleep(pause * growth ** (attempt - 1))
