@@ -33,11 +33,12 @@ from prh.alignment.calibration import calibrate_states, null_maxima, permutation
 from prh.alignment.catalogue import metric_name
 from prh.alignment.metrics import layer_state, pair_scores, permuted_scores
 from prh.alignment.neighbors import centre, index_layers, rank
-from prh.alignment.preprocess import prepare
+from prh.alignment.preprocess import prepare, prepared
 from prh.audit import definitions
 
 HERE = Path(__file__).resolve().parent
 METRICS = ("mutual_knn", "cka", "unbiased_cka", "cknna")
+KNN = ("mutual_knn", "cknna")  # those that need k
 MINI = (
     (31, 31, 25, 7),
     (8, 8, 8, 8, 8, 12),
@@ -101,9 +102,11 @@ def seconds(work: Callable[[], object], repeats: int = 3) -> float:
 
 def engine(metric: str, x: list[Tensor], y: list[Tensor], k: int) -> Tensor:
     """All layer pairs from raw features, as the workflow does it, without the clamp, which the baseline lacks."""
-    k = k if metric in ("mutual_knn", "cknna") else None
-    states = [layer_state(metric, prepare(side, clamp=None), k) for side in (x, y)]
-    return pair_scores(*states)
+    if metric == "mutual_knn":
+        sides = [index_layers(prepared(side, clamp=None), k) for side in (x, y)]
+    else:
+        sides = [prepare(side, clamp=None) for side in (x, y)]
+    return pair_scores(*(layer_state(metric, side, k if metric in KNN else None) for side in sides))
 
 
 def run(sizes: argparse.Namespace, threads: int) -> list[dict]:
@@ -143,7 +146,7 @@ def run(sizes: argparse.Namespace, threads: int) -> list[dict]:
             TARGETS[metric],
             f"{sizes.pairs} of {pairs} pairs timed",
         )
-    tables = [index_layers(prepare(side, clamp=None), sizes.k) for side in (x, y)]
+    tables = [index_layers(prepared(side, clamp=None), sizes.k) for side in (x, y)]
 
     def counted() -> Tensor:
         return pair_scores(*(layer_state("mutual_knn", ids, sizes.k) for ids in tables))
@@ -342,7 +345,7 @@ def check(k: int) -> None:
     for case, expected in outputs.items():
         x, y = (torch.from_numpy(official[side + case]) for side in "xy")
         for metric in METRICS:
-            needs_k = metric in ("mutual_knn", "cknna")
+            needs_k = metric in KNN
             value = expected[f"{metric}@{k}" if needs_k else metric]
             name = metric_name(metric, k if needs_k else None)
             ours = measure(x, y, name, clamp=None, mode="reference")

@@ -1,7 +1,7 @@
 """The nearest neighbours of every item, in every layer of one model."""
 
 from prh.alignment.neighbors import index_layers, write_index
-from prh.alignment.preprocess import prepare
+from prh.alignment.preprocess import prepared
 from prh.errors import about
 from prh.features.layers import read_features
 from prh.job import job, use_threads
@@ -11,7 +11,6 @@ with job(snakemake) as out:
     use_threads(snakemake.threads)
     layers, names, metadata = read_features(snakemake.input.features)
     with about(snakemake.input.features):
-        prepared = prepare(layers, params.clamp, params.concatenate, params.device)
-        ids = index_layers(prepared, params.k_max)
-    names += ["all layers"] * (len(prepared) - len(layers))
+        ids = index_layers(prepared(layers, params.clamp, params.concatenate, params.device), params.k_max)
+    names += ["all layers"] * params.concatenate
     write_index(out.neighbors, ids, {"model": metadata["model"], "layers": ",".join(names)})

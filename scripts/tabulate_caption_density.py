@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from prh.alignment.density import density_rows, density_table
 from prh.alignment.neighbors import index_layers
-from prh.alignment.preprocess import prepare
+from prh.alignment.preprocess import prepared
 from prh.errors import about
 from prh.features.layers import read_features
 from prh.job import job, progress, use_threads
@@ -22,7 +22,7 @@ with job(snakemake) as out:
         """The neighbour table of some rows of a feature file."""
         with about(path):
             layers = [layer[rows] for layer in read_features(path)[0]]
-            return index_layers(prepare(layers, params.clamp, params.concatenate, params.device), params.k)
+            return index_layers(prepared(layers, params.clamp, params.concatenate, params.device), params.k)
 
     vision = dict(zip(params.vision, (neighbors(path, items) for path in given.vision), strict=True))
     rows, shares = [], {}

@@ -18,7 +18,7 @@ from prh.alignment.catalogue import SAMPLES_HELD
 from prh.alignment.neighbors import centre, gram
 
 DENSE_LIMIT = SAMPLES_HELD  # above, linear kernels go by way of the features, others by blocks
-CHUNK = 2**12  # matrix cells multiplied at a time in float32; the sums are added up in float64
+CHUNK = 2**10  # matrix cells multiplied at a time in float32; the sums are added up in float64
 TOGETHER = 16  # permutations multiplied at a time at most: larger products, of less overhead
 WIDE = 512  # columns of such a product: more no longer help, and are more to hold
 LINEAR = ("linear", "unbiased")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from prh.alignment.largest import largest, split, with_further
 from prh.alignment.neighbors import check_k, ranked_by
-from prh.alignment.preprocess import QUANTILE, check_layer, unit_rows
+from prh.alignment.preprocess import QUANTILE, check_layer, clamped_units
 from prh.alignment.preprocess import sampled_threshold as of_layers
 from prh.errors import InputError
 from prh.features.layers import FORMAT as FEATURES
@@ -54,15 +54,7 @@ class StoredLayers:
 def prepared(layers, clamp: str | None, concatenate: bool, device: str = "cpu") -> Iterator[Tensor]:
     """The layers one after the other, as `preprocess.prepare` makes them; the concatenation, where asked for, holds all of them."""
     bound = None if clamp is None else (exact_threshold if clamp == "exact" else sampled_threshold)(layers)
-
-    def clamped(number):
-        layer = layers[number].to(device)
-        return layer if bound is None else layer.clamp(-bound, bound)
-
-    for number in range(len(layers)):
-        yield unit_rows(clamped(number), f"layer {number}")
-    if concatenate:
-        yield unit_rows(torch.cat([clamped(number) for number in range(len(layers))], dim=1), "all layers")
+    return clamped_units(layers, bound, concatenate, device)
 
 
 def exact_threshold(layers, quantile: float = QUANTILE) -> float:

@@ -9,7 +9,7 @@ import torch
 from prh.alignment.calibration import one_layer, permutations, resampled, summarise
 from prh.alignment.metrics import layer_state, pair_scores, permuted_scores, sample_scores
 from prh.alignment.neighbors import index_layers
-from prh.alignment.preprocess import prepare
+from prh.alignment.preprocess import prepared
 from prh.errors import about
 
 METRIC = "mutual_knn"
@@ -26,7 +26,7 @@ def all_pairs(layers, k, clamp, resamples, confidence, count, alpha, seed, devic
     ids, names = [], list(layers)
     for model, values in layers.items():
         with about(model):
-            ids.append(index_layers(prepare([values], clamp, device=device), k))
+            ids.append(index_layers(prepared([values], clamp, device=device), k))
     state = layer_state(METRIC, torch.cat(ids), k)
     scores, orders = pair_scores(state, state).numpy(), permutations(state.n, count, seed)
     found = summarise(scores, permuted_scores(state, state, orders).numpy(), alpha, 1.0)

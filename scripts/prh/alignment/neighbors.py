@@ -6,7 +6,7 @@ ranked by c_i . c_j + h_j: small numbers, which float32 still tells apart where 
 are ordered by sample index. No matrix larger than block x block is ever held.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from scipy.linalg import get_blas_funcs
 from torch import Tensor
 
 from prh.alignment.largest import largest, split, with_further
+from prh.alignment.preprocess import in_cache
 from prh.errors import InputError
 from prh.features.tensors import read_tensors, write_tensors
 
 BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
 STRIP = 256  # rows per product of a symmetric matrix
-CACHED = 2**17  # values that stay in the processor's cache while they are centred and measured
 OFF_CENTRE = 1e-6  # a mean's rounding, against the rows' length, from which on it is taken off once more
 LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
 FORMAT = "prh-neighbors 1"
@@ -79,17 +79,11 @@ def centre(x: Tensor) -> Tensor:
 
 
 def _centred(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """x (n, d) less its mean, and the squared lengths of its rows before and after.
-
-    Memory is what takes the time: each row is read once for the mean and once for all else.
-    """
+    """x (n, d) less its mean, and the squared lengths of its rows before and after."""
     n = len(x)
     mean = torch.mv(x.T, x.new_ones(n)) / n
     out, before, after = torch.empty_like(x), x.new_empty(n), x.new_empty(n)
-    step = n if x.is_cuda else max(1, CACHED // x.shape[1])
-    for rows, centred, was, length in zip(
-        *(part.split(step) for part in (x, out, before, after)), strict=True
-    ):
+    for rows, centred, was, length in in_cache(x, out, before, after):
         torch.sub(rows, mean, out=centred)
         torch.linalg.vector_norm(rows, dim=1, out=was)
         torch.linalg.vector_norm(centred, dim=1, out=length)
@@ -129,11 +123,12 @@ def ranked_by(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return x, (excess.where(excess.abs() > LENGTH_ERROR, 0) - own) / 2, squares
 
 
-def index_layers(layers: Sequence[Tensor], k: int, block: int = BLOCK) -> Tensor:
-    """The neighbour table of one model: (layers, n, k) int32 from its prepared layers, on the CPU."""
-    if len(layers) == 0:
+def index_layers(layers: Iterable[Tensor], k: int, block: int = BLOCK) -> Tensor:
+    """The neighbour table of one model: (layers, n, k) int32 from its prepared layers, on the CPU; `preprocess.prepared` gives them."""
+    tables = [nearest_neighbors(layer, k, block).cpu() for layer in layers]
+    if not tables:
         raise InputError("no layers: give at least one (n, d) feature matrix")
-    return torch.stack([nearest_neighbors(layer, k, block).cpu() for layer in layers])
+    return torch.stack(tables)
 
 
 def write_index(path: str | Path, ids: Tensor, metadata: dict) -> None:

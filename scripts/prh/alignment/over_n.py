@@ -12,7 +12,7 @@ import numpy as np
 from prh.alignment.calibration import bootstrap_interval, calibrate_states
 from prh.alignment.metrics import layer_state, pair_scores
 from prh.alignment.neighbors import index_layers
-from prh.alignment.preprocess import prepare
+from prh.alignment.preprocess import prepared
 from prh.errors import InputError
 from prh.tables import FIXED, SHARE
 
@@ -56,8 +56,8 @@ def index_parts(layers, parts, k, share, **preparation):
             f"{len(layers[0])} items, the models before have {items}; give features of the same items"
         )
     for n, _, places in parts:
-        prepared = prepare([layer[places] for layer in layers], **preparation)
-        found.append(index_layers(prepared, max(ks_of(n, k, share).values())))
+        some = prepared([layer[places] for layer in layers], **preparation)
+        found.append(index_layers(some, max(ks_of(n, k, share).values())))
     return found
 
 

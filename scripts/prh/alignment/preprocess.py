@@ -5,7 +5,7 @@ clamped to the 95th percentile of |x|, rows are L2-normalised, and one more comp
 concatenation of all layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from prh.errors import InputError
 QUANTILE = 0.95
 SQUARABLE = (1e-12, 1e15)  # lengths whose squares, and those of their small parts, float32 holds
 CLAMPS = ("exact", "sampled", None)
+CACHED = 2**17  # values that stay in the processor's cache while more than one thing is done with them
 
 
 def prepare(
@@ -35,16 +36,39 @@ def prepare(
     Raises InputError for an empty list, layers that are not (n, d) or differ in n, NaN or infinity, rows of
     zeros, and layers whose samples are all alike.
     """
+    return list(prepared(layers, clamp, concatenate, device))
+
+
+def prepared(
+    layers: Sequence[Tensor | np.ndarray],
+    clamp: str | None = "exact",
+    concatenate: bool = False,
+    device: str | torch.device = "cpu",
+) -> Iterator[Tensor]:
+    """As `prepare`, one layer after the other: who uses each at once keeps none, and finds it in the processor's cache."""
     if clamp not in CLAMPS:
         raise InputError(f"unknown clamp {clamp!r}: use 'exact', 'sampled' or None")
     n = len(layers[0]) if len(layers) else 0
     tensors = [check_layer(layer, i, n, device) for i, layer in enumerate(check_layers(layers))]
+    bound = None
     if clamp is not None:
-        threshold = exact_threshold(tensors) if clamp == "exact" else sampled_threshold(tensors)
-        tensors = [layer.clamp(-threshold, threshold) for layer in tensors]
+        bound = exact_threshold(tensors) if clamp == "exact" else sampled_threshold(tensors)
+    yield from clamped_units(tensors, bound, concatenate, device)
+
+
+def clamped_units(
+    layers: Sequence[Tensor], bound: float | None, concatenate: bool, device: str | torch.device
+) -> Iterator[Tensor]:
+    """Each of some float32 layers (n, d_l), clamped to -bound ... bound, with rows of length 1; then all of them as one, if asked for."""
+
+    def clamped(number):
+        layer = layers[number].to(device)
+        return layer if bound is None else layer.clamp(-bound, bound)
+
+    for number in range(len(layers)):
+        yield unit_rows(clamped(number), f"layer {number}")
     if concatenate:
-        tensors.append(torch.cat(tensors, dim=1))
-    return [unit_rows(layer, f"layer {i}") for i, layer in enumerate(tensors)]
+        yield unit_rows(torch.cat([clamped(number) for number in range(len(layers))], dim=1), "all layers")
 
 
 def check_layers(layers: Sequence[Tensor | np.ndarray]) -> Sequence[Tensor | np.ndarray]:
@@ -122,16 +146,27 @@ def _check_finite(layer: Tensor, where: str) -> None:
 
 
 def _unit_rows(layer: Tensor, where: str) -> Tensor:
-    norms = torch.linalg.vector_norm(layer, dim=1)
-    if not SQUARABLE[0] < float(norms.min()) <= float(norms.max()) < SQUARABLE[1]:
-        largest = layer.abs().amax(dim=1, keepdim=True)
-        if float(largest.min()) == 0:
-            raise InputError(
-                f"{where}, row {int(largest.argmin())}: all features are zero; leave the item out"
-            )
-        layer = layer / largest
-        norms = torch.linalg.vector_norm(layer, dim=1)
-    return layer / norms.unsqueeze(1)
+    norms, units = layer.new_empty(len(layer)), torch.empty_like(layer)
+    for rows, lengths, scaled in in_cache(layer, norms, units):
+        torch.linalg.vector_norm(rows, dim=1, out=lengths)
+        torch.div(rows, lengths.unsqueeze(1), out=scaled)
+    if SQUARABLE[0] < float(norms.min()) <= float(norms.max()) < SQUARABLE[1]:
+        return units
+    largest = layer.abs().amax(dim=1, keepdim=True)
+    if float(largest.min()) == 0:
+        raise InputError(f"{where}, row {int(largest.argmin())}: all features are zero; leave the item out")
+    layer = layer / largest
+    return layer / torch.linalg.vector_norm(layer, dim=1, keepdim=True)
+
+
+def in_cache(*parts: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The same few rows of each of some tensors, the first of them (n, d), at a time; on a GPU all rows.
+
+    Memory is what takes the time of simple sums: rows are read from it once for all that is done with them.
+    """
+    n, width = parts[0].shape
+    step = n if parts[0].is_cuda else max(1, CACHED // width)
+    return zip(*(part.split(step) for part in parts), strict=True)
 
 
 def _check_varies(layer: Tensor, where: str) -> None:
