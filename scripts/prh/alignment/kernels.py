@@ -15,6 +15,7 @@ from torch import Tensor
 
 from prh.alignment.blocks import Blocks, block_products, make_blocks, squared_distances
 from prh.alignment.catalogue import SAMPLES_HELD
+from prh.alignment.largest import ascending
 from prh.alignment.neighbors import centre, gram
 
 DENSE_LIMIT = SAMPLES_HELD  # above, linear kernels go by way of the features, others by blocks
@@ -79,7 +80,7 @@ def make_kernels(
     squares = []
     for layer, vector in zip(layers, vectors, strict=True):
         if kind == "ranks":
-            vector[apart] = _ranks(_distances(layer), *window).to(vector) * 2**0.5
+            vector.masked_scatter_(apart, _ranks(_distances(layer), *window).to(vector) * 2**0.5)
             vector[diagonal] = 0
         else:
             matrix = _centred_kernel(gram(centre(layer)), kind, sigma)
@@ -192,20 +193,13 @@ def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
     """
     n = len(distances)
     i, j = torch.tril_indices(n, n, offset=-1, device=distances.device)
-    values = distances[i, j]
-    order = _ascending(values)
-    _, group, counts = torch.unique_consecutive(values[order], return_inverse=True, return_counts=True)
-    ends = counts.cumsum(0).double()
-    mid = (ends - (counts - 1) / 2)[group]
+    rising, order = ascending(distances[i, j])
+    _, counts = torch.unique_consecutive(rising, return_counts=True)
+    mid = (counts.cumsum(0).double() - (counts - 1) / 2).repeat_interleave(counts)
     mid = clipped(mid, mid, low, high)
     ranks = torch.empty_like(mid)
     ranks[order] = mid - mid.mean()
     return ranks
-
-
-def _ascending(values: Tensor) -> Tensor:
-    """The places of values in rising order, equal ones in any; NumPy's sort has vector instructions."""
-    return values.argsort() if values.is_cuda else torch.from_numpy(np.argsort(values.numpy()))
 
 
 def clipped(values: Tensor, ascending: Tensor, low: float, high: float) -> Tensor:

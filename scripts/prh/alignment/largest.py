@@ -1,4 +1,4 @@
-"""The largest values of each row of a float32 matrix, also of one that comes in blocks of columns.
+"""The largest values of each row of a float32 matrix, also of one that comes in blocks of columns; and values in order.
 
 Largest first, and of equal ones the lower column first, so that nothing depends on the machine's sorting. What is below a bound that the
 largest reach is never sorted; the rest as whole numbers, value before column, for which NumPy's sort has vector instructions.
@@ -30,6 +30,12 @@ def with_further(found: Tensor, matrix: Tensor, start: int) -> Tensor:
 def split(found: Tensor) -> tuple[Tensor, Tensor]:
     """The values, float32, and the columns, int64, of what `largest` found."""
     return _mirrored((~found >> 32).to(torch.int32)).view(torch.float32), found & COLUMN
+
+
+def ascending(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Values (n,) float32 in rising order, equal ones as they come, and their places, int64."""
+    falling, places = split(_sorted(_numbers(-values, torch.arange(len(values), device=values.device))[None]))
+    return -falling[0], places[0]
 
 
 def _numbers(values: Tensor, columns: Tensor | int) -> Tensor:
