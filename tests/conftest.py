@@ -1,4 +1,8 @@
+import fcntl
 import json
+import os
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -35,10 +39,26 @@ def here(tmp_path, monkeypatch):
 def small(tmp_path_factory):
     """A finished run: four models, 64 drawings and 20 local pictures, a text of 2,000 bytes; figure 2 with four models on 256 drawings.
 
-    Returns its folder.
+    Returns its folder. With $SMALL_RUN, a folder, it is made there once and copied: calls of pytest on the same code share it.
     """
     needs_package_index()
     folder = tmp_path_factory.mktemp("small")
+    if "SMALL_RUN" not in os.environ:
+        make_small(folder)
+        return folder
+    shared = Path(os.environ["SMALL_RUN"])
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "run").exists():
+            shutil.rmtree(shared / "begun", ignore_errors=True)
+            (shared / "begun").mkdir()
+            make_small(shared / "begun")
+            (shared / "begun").rename(shared / "run")
+    return shutil.copytree(shared / "run", folder, symlinks=True, dirs_exist_ok=True)
+
+
+def make_small(folder):
+    """Run what `small` is of, in an empty folder."""
     pictures = folder / "data" / "pictures"
     pictures.mkdir(parents=True)
     for i in range(20):  # a disc each: another place, size and colour
@@ -94,4 +114,3 @@ def small(tmp_path_factory):
     (folder / "config.yaml").write_text(json.dumps(config))
     done = snakemake(folder, "--cores", "2")
     assert done.returncode == 0, done.stderr[-6000:]
-    return folder
