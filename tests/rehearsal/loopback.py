@@ -37,7 +37,7 @@ STORE = re.compile(r"/store/(models|datasets)/(.+)@@([^/]+)/(.+)")
 class Fault:
     """What goes wrong with the next `times` requests whose path contains `match` and whose method is `method`.
 
-    kind: "status" (reply with `code`), "drop" (close without an answer), "cut" (close after `bytes` of the body), "corrupt"
+    kind: "status" (reply with `code`, and `after` as Retry-After), "drop" (close without an answer), "cut" (close after `bytes` of the body), "corrupt"
     (one byte flipped), "slow" (wait `seconds` before the answer), "etag" (a wrong checksum in the header).
     """
 
@@ -46,6 +46,7 @@ class Fault:
     method: str = "GET"
     times: int = 1
     code: int = 503
+    after: str = ""
     bytes: int = 0
     seconds: float = 0.0
 
@@ -161,7 +162,8 @@ class Handler(Uploads, BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return True
         if fault := self.fault("status"):
-            self.reply(fault.code, {"error": "injected"})
+            headers = {"Retry-After": fault.after} if fault.after else {}
+            self.reply(fault.code, {"error": "injected"}, headers)
             return True
         return False
 

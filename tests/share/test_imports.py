@@ -103,6 +103,16 @@ def test_again_and_with_more(packed, bob):
     assert len(shared.imported()) == 2
 
 
+def test_a_busy_address_is_left_alone_as_long_as_it_asks(served, monkeypatch):
+    hub, address = served
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    hub.faults.append(Fault("status", "/store/", code=429, after="7"))
+    share("import", address)
+    assert slept == [7]
+    assert Path(shared.TABLE).read_text() == shared.NUMBERS
+
+
 @pytest.mark.parametrize(
     "fault",
     [

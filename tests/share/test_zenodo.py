@@ -243,6 +243,19 @@ def test_a_passing_fault_is_survived(zenodo, fault, capsys):
 
 
 @pytest.mark.parametrize(
+    ("asked", "waited"), [("7", 7), ("1", 2), ("9999", 300), ("Wed, 21 Oct 2026 07:28:00 GMT", 2)]
+)
+def test_a_busy_site_is_left_alone_as_long_as_it_asks(zenodo, monkeypatch, asked, waited):
+    """At least as long as without being asked, and five minutes at most."""
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    zenodo.faults.append(Fault("status", "/depositions", method="POST", code=429, after=asked))
+    give(zenodo)
+    assert slept == [waited]
+    assert [*files(zenodo)] == ["README.md", "crate.zip", "figures--a.png"]
+
+
+@pytest.mark.parametrize(
     ("fault", "says", "there"),
     [
         (

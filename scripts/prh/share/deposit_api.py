@@ -45,7 +45,7 @@ class Site(NamedTuple):
                 raise Passing(str(error) or type(error).__name__) from None
         code = answer.status_code
         if code in PASSING or (code < 300 and said is None):
-            raise Passing(f"it answers {code} {answer.reason}")
+            raise Passing(f"it answers {code} {answer.reason}", answer.headers)
         if code in (401, 403):
             raise InputError(
                 f"{self.base}: refuses ({code}); set ZENODO_TOKEN to a token of this site that may write (deposit:write), and name no draft of others"

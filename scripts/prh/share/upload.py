@@ -49,7 +49,7 @@ def _attempt(repo, files, card, private, owned):
                 f"{_page(repo)}: the hub refuses ({code}); set HF_TOKEN to a token that may write there"
             ) from None
         if code is None or code in PASSING:
-            raise Passing(reason) from None
+            raise Passing(reason, getattr(response, "headers", None)) from None
         raise _unpublished(repo, reason) from None
 
 

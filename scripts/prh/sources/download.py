@@ -71,7 +71,7 @@ def _attempt(address, part):
             part.unlink(missing_ok=True)
         elif error.code not in PASSING:
             raise InputError(f"{address}: {error.code} {error.reason}; correct the address") from None
-        raise Passing(f"{error.code} {error.reason}") from None
+        raise Passing(f"{error.code} {error.reason}", error.headers) from None
     except (OSError, http.client.HTTPException) as error:
         raise Passing(f"{type(error).__name__}: {error}") from None
 

@@ -92,13 +92,14 @@ def _attempt(repo, revision, choose, kind, where, page):
         reason = (
             f"{type(error).__name__.lstrip('_')}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
         )
-        code = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+        answer = getattr(error, "response", None)
+        code = answer.status_code if isinstance(error, HfHubHTTPError) and answer is not None else None
         if code in (401, 403):
             raise InputError(
                 f"{where}{page}: access refused ({code}); check HF_TOKEN and that the licence is accepted there"
             ) from None
         if code is None or not 400 <= code < 500 or code in (408, 429):
-            raise Passing(reason) from None
+            raise Passing(reason, getattr(answer, "headers", None)) from None
         raise _unfetched(where, page, reason) from None
 
 
