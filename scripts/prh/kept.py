@@ -92,7 +92,8 @@ class Kept:
         if other:
             return f"parameter {other[0]}"
         named = {self._named(path): str(path) for path in job.input}
-        ours = {name for name in record["inputs"] if name.startswith(("results/", "figures/", WORKFLOW))}
+        # A record also names what a job read beyond its inputs, as the pictures of a folder.
+        ours = {n for n in record["inputs"] if n in named or n.startswith(("results/", "figures/", WORKFLOW))}
         if ours != named.keys():
             return f"input {min(ours ^ named.keys())}"
         for before, files in self.dag.dependencies[job].items():

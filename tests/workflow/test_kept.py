@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from helpers.project import ROOT, snakemake
-from prh.provenance import read_record, record_path, seal, write_json
+from helpers.project import ROOT, snakemake, snakemake_of
+from prh.provenance import WORKFLOW, read_record, record_path, seal, write_json
 
 TILE = "results/alignment/openmoji_64/cka/0-1.parquet"
 OTHER = "results/alignment/openmoji_64/cka/0-0.parquet"
@@ -53,6 +53,20 @@ def test_a_run_whose_features_were_deleted(without_features):
     assert found["measure_alignment"] == 1
     assert sum(found[rule] for rule in found if re.fullmatch(r"extract_\w+_features", rule)) == len(models)
     assert not {"index_neighbors", "calibrate_alignment", "tabulate_alignment"} & found.keys()
+
+
+def test_a_run_in_the_clone_itself(small, tmp_path):
+    """There the workflow's own files are named as the run's are."""
+    for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.rmtree(tmp_path / "results")
+    folder = copied(small, tmp_path, ("features", "neighbors"))
+    for path in (folder / "results/records/results").rglob("*.json"):
+        path.write_text(path.read_text().replace(f"{WORKFLOW}config/", "config/"))
+    done = snakemake_of(folder, folder, "-n", "results/tables/colours.csv", TABLES[0])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Nothing to be done" in done.stdout + done.stderr
 
 
 def test_what_is_made_again_and_comes_out_the_same_makes_nothing_anew(small, tmp_path):
