@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from prh.alignment.align import align, measure
 from prh.alignment.calibration import calibrate_states, null_maxima, permutations
+from prh.alignment.catalogue import METRICS as CATALOGUE
 from prh.alignment.catalogue import metric_name
 from prh.alignment.metrics import layer_state, pair_scores, permuted_scores
 from prh.alignment.neighbors import centre, index_layers, rank
@@ -38,7 +39,6 @@ from prh.audit import definitions
 
 HERE = Path(__file__).resolve().parent
 METRICS = ("mutual_knn", "cka", "unbiased_cka", "cknna")
-KNN = ("mutual_knn", "cknna")  # those that need k
 MINI = (
     (31, 31, 25, 7),
     (8, 8, 8, 8, 8, 12),
@@ -106,7 +106,8 @@ def engine(metric: str, x: list[Tensor], y: list[Tensor], k: int) -> Tensor:
         sides = [index_layers(prepared(side, clamp=None), k) for side in (x, y)]
     else:
         sides = [prepare(side, clamp=None) for side in (x, y)]
-    return pair_scores(*(layer_state(metric, side, k if metric in KNN else None) for side in sides))
+    k = k if CATALOGUE[metric].needs_k else None
+    return pair_scores(*(layer_state(metric, side, k) for side in sides))
 
 
 def run(sizes: argparse.Namespace, threads: int) -> list[dict]:
@@ -345,7 +346,7 @@ def check(k: int) -> None:
     for case, expected in outputs.items():
         x, y = (torch.from_numpy(official[side + case]) for side in "xy")
         for metric in METRICS:
-            needs_k = metric in KNN
+            needs_k = CATALOGUE[metric].needs_k
             value = expected[f"{metric}@{k}" if needs_k else metric]
             name = metric_name(metric, k if needs_k else None)
             ours = measure(x, y, name, clamp=None, mode="reference")

@@ -34,15 +34,16 @@ def check_writable(folder):
 def check_readable(path):
     """Raise `InputError` if a file, or something in a folder, is there and may not be read."""
     path = Path(path)
-    there = next(place for place in (path, *path.absolute().parents) if _is_there(place))
+    there = next(place for place in (path, *path.absolute().parents) if is_there(place))
     if there != path and there.is_dir() and not os.access(there, os.X_OK):
         raise InputError(f"{there}: {NOT_YOURS}")
     for place in chain([path], path.rglob("*")):
-        if _is_there(place) and not os.access(place, os.R_OK | os.X_OK * place.is_dir()):
+        if is_there(place) and not os.access(place, os.R_OK | os.X_OK * place.is_dir()):
             raise InputError(f"{place}: {NOT_YOURS}")
 
 
-def _is_there(path):
+def is_there(path):
+    """Whether there is something at a path that may be looked at."""
     return os.path.exists(path)  # noqa: PTH110, which raises nothing in a folder that may not be looked into
 
 

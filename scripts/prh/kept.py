@@ -3,11 +3,10 @@ save space, and those whose inputs were made again since, and came out the same.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
-from prh.errors import InputError, damaged
+from prh.errors import InputError, damaged, is_there
 from prh.provenance import WORKFLOW, digest, json_text, plain, portable, read_json, record_path
 from prh.times import set_time, time_of
 
@@ -27,7 +26,7 @@ class Kept:
     def __init__(self, dag, base):
         self.dag, self.base, self._sound, self._records = dag, Path(base), {}, {}
         self.imported, self.other_code, self.jobs, self.stale = _imported(), set(), set(), {}
-        here = [job for job in dag.jobs if job.output and all(map(os.path.exists, job.output))]
+        here = [job for job in dag.jobs if job.output and all(map(is_there, job.output))]
         wanted = [job for job in here if self._is_imported(job) or self._lacks(job) or self._newer(job)]
         if not wanted:
             return
@@ -45,12 +44,12 @@ class Kept:
         self.jobs |= {*dag.jobs} - self._asked_for()
 
     def _lacks(self, job):
-        return not all(map(os.path.exists, job.input))
+        return not all(map(is_there, job.input))
 
     def _newer(self, job):
         """Inputs of a job that are newer than its output, which is there."""
         made = min(time_of(Path(path)) for path in job.output)
-        return [path for path in job.input if os.path.exists(path) and time_of(Path(path)) > made]  # noqa: PTH110
+        return [path for path in job.input if is_there(path) and time_of(Path(path)) > made]
 
     def _make_older(self):
         """Give inputs that were made again, and came out the same, the time of what was made from them: what is newer is not read twice."""
@@ -104,7 +103,7 @@ class Kept:
                 if made.get(path, {}).get("sha256") != record["inputs"][path]:
                     return f"input {path}"
         made = {self._named(f) for files in self.dag.dependencies[job].values() for f in files}
-        there = all(map(os.path.exists, job.output))
+        there = all(map(is_there, job.output))
         look = (named.keys() - made) | {self._named(f) for f in (self._newer(job) if there else ())}
         other = [name for name in sorted(look) if _digest(named[name]) != record["inputs"][name]]
         return f"input {other[0]}" if other else ""
@@ -197,4 +196,4 @@ def read_imported(folder):
 
 
 def _digest(path):
-    return digest(path) if os.path.exists(path) else None  # noqa: PTH110
+    return digest(path) if is_there(path) else None

@@ -37,8 +37,8 @@ STORE = re.compile(r"/store/(models|datasets)/(.+)@@([^/]+)/(.+)")
 class Fault:
     """What goes wrong with the next `times` requests whose path contains `match` and whose method is `method`.
 
-    kind: "status" (reply with `code`, and `after` as Retry-After), "drop" (close without an answer), "cut" (close after `bytes` of the body), "corrupt"
-    (one byte flipped), "slow" (wait `seconds` before the answer), "etag" (a wrong checksum in the header).
+    kind: "status" (reply with `code`, and `after` as Retry-After), "drop" (close without an answer), "cut" (close after `bytes` of
+    the body), "corrupt" (one byte flipped), "slow" (wait `seconds` before the answer), "etag" (a wrong checksum in the header).
     """
 
     kind: str

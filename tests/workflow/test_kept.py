@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from helpers.project import ROOT, snakemake, snakemake_of
+from helpers.project import ROOT, copy_repository, snakemake, snakemake_of
 from prh.provenance import WORKFLOW, read_record, record_path, seal, write_json
 
 TILE = "results/alignment/openmoji_64/cka/0-1.parquet"
@@ -57,11 +57,9 @@ def test_a_run_whose_features_were_deleted(without_features):
 
 def test_a_run_in_the_clone_itself(small, tmp_path):
     """There the workflow's own files are named as the run's are."""
-    for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.rmtree(tmp_path / "results")
-    folder = copied(small, tmp_path, ("features", "neighbors"))
+    clone = copy_repository(tmp_path)
+    shutil.rmtree(clone / "results")
+    folder = copied(small, clone, ("features", "neighbors"))
     for path in (folder / "results/records/results").rglob("*.json"):
         path.write_text(path.read_text().replace(f"{WORKFLOW}config/", "config/"))
     done = snakemake_of(folder, folder, "-n", "results/tables/colours.csv", TABLES[0])

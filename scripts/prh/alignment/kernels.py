@@ -15,7 +15,7 @@ from torch import Tensor
 
 from prh.alignment.blocks import Blocks, block_products, make_blocks, squared_distances
 from prh.alignment.catalogue import SAMPLES_HELD
-from prh.alignment.largest import ascending
+from prh.alignment.largest import in_order
 from prh.alignment.neighbors import centre, gram
 
 DENSE_LIMIT = SAMPLES_HELD  # above, linear kernels go by way of the features, others by blocks
@@ -193,7 +193,7 @@ def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
     """
     n = len(distances)
     i, j = torch.tril_indices(n, n, offset=-1, device=distances.device)
-    rising, order = ascending(distances[i, j])
+    rising, order = in_order(distances[i, j])
     _, counts = torch.unique_consecutive(rising, return_counts=True)
     mid = (counts.cumsum(0).double() - (counts - 1) / 2).repeat_interleave(counts)
     mid = clipped(mid, mid, low, high)

@@ -32,7 +32,7 @@ def split(found: Tensor) -> tuple[Tensor, Tensor]:
     return _mirrored((~found >> 32).to(torch.int32)).view(torch.float32), found & COLUMN
 
 
-def ascending(values: Tensor) -> tuple[Tensor, Tensor]:
+def in_order(values: Tensor) -> tuple[Tensor, Tensor]:
     """Values (n,) float32 in rising order, equal ones as they come, and their places, int64."""
     falling, places = split(_sorted(_numbers(-values, torch.arange(len(values), device=values.device))[None]))
     return -falling[0], places[0]

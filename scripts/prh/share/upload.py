@@ -6,6 +6,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from prh.errors import InputError
 from prh.provenance import file_digest
 from prh.sources.attempts import Passing, persist
+from prh.sources.hub import answer_to
 
 CARD = "README.md"
 PASSING = (408, 422, 429, 500, 502, 503, 504)  # 422: a file arrived damaged
@@ -41,15 +42,14 @@ def _attempt(repo, files, card, private, owned):
     except (*FAILING, RuntimeError) as error:
         if isinstance(error, RuntimeError) and isinstance(error.__cause__, FAILING):  # of a file
             error = error.__cause__
-        response = getattr(error, "response", None)
-        code = response.status_code if isinstance(error, HfHubHTTPError) and response is not None else None
+        code, headers = answer_to(error)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         if code in (401, 403):
             raise InputError(
                 f"{_page(repo)}: the hub refuses ({code}); set HF_TOKEN to a token that may write there"
             ) from None
         if code is None or code in PASSING:
-            raise Passing(reason, getattr(response, "headers", None)) from None
+            raise Passing(reason, headers) from None
         raise _unpublished(repo, reason) from None
 
 

@@ -92,15 +92,20 @@ def _attempt(repo, revision, choose, kind, where, page):
         reason = (
             f"{type(error).__name__.lstrip('_')}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
         )
-        answer = getattr(error, "response", None)
-        code = answer.status_code if isinstance(error, HfHubHTTPError) and answer is not None else None
+        code, headers = answer_to(error)
         if code in (401, 403):
             raise InputError(
                 f"{where}{page}: access refused ({code}); check HF_TOKEN and that the licence is accepted there"
             ) from None
         if code is None or not 400 <= code < 500 or code in (408, 429):
-            raise Passing(reason, getattr(answer, "headers", None)) from None
+            raise Passing(reason, headers) from None
         raise _unfetched(where, page, reason) from None
+
+
+def answer_to(error):
+    """Status and headers of the hub's answer that an error tells of; None and None where there was no answer."""
+    answer = getattr(error, "response", None) if isinstance(error, HfHubHTTPError) else None
+    return getattr(answer, "status_code", None), getattr(answer, "headers", None)
 
 
 def _unfetched(where, page, reason):
