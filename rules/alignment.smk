@@ -11,6 +11,8 @@ rule measure_alignment:
         "results/logs/measure_alignment/{dataset}/{metric}/{tile}.log",
     benchmark:
         "results/benchmarks/measure_alignment/{dataset}/{metric}/{tile}.tsv"
+    wildcard_constraints:
+        metric=only([name for name in METRICS_USED if name not in OF_DISTANCES]),
     conda:
         "../envs/alignment.yaml"
     threads: share_of_cores()
@@ -18,15 +20,29 @@ rule measure_alignment:
         mem_mb=memory_of_tile,
     params:
         **PREPARATION,
-        metric="{metric}",
+        metrics=lambda wildcards: {name: METRICS_USED[name] for name in metrics_of(wildcards)},
         models=tile_models,
         pairs=tile_pairs,
-        k=lambda wildcards: METRICS_USED[wildcards.metric],
         code=code("measure_alignment"),
     message:
         "Alignment by {wildcards.metric} on {wildcards.dataset}, tile {wildcards.tile}"
     script:
         "../scripts/measure_alignment.py"
+
+
+if OF_DISTANCES:  # the distances of a layer are found once for all of them
+
+    use rule measure_alignment as measure_by_distances with:
+        output:
+            **{name: f"results/alignment/{{dataset}}/{name}/{{tile}}.parquet" for name in OF_DISTANCES},
+        log:
+            "results/logs/measure_by_distances/{dataset}/{tile}.log",
+        benchmark:
+            "results/benchmarks/measure_by_distances/{dataset}/{tile}.tsv"
+        wildcard_constraints:
+            tile=r"\d+-\d+",
+        message:
+            "Alignment by distances on {wildcards.dataset}, tile {wildcards.tile}"
 
 
 rule calibrate_alignment:
@@ -82,65 +98,3 @@ rule tabulate_alignment:
         "Best layer pair of every model pair"
     script:
         "../scripts/tabulate_alignment.py"
-
-
-OF_LAYERS = [(dataset, model) for dataset in DATASETS for model in MODELS]
-
-
-rule describe_layers:
-    """What each layer is like: cone, effective dimension, norm, share of values clamped."""
-    input:
-        features=[f"results/features/{d}/{m}.safetensors" for d, m in OF_LAYERS],
-    output:
-        table=table("layers", "What the layers of the models are like"),
-    log:
-        "results/logs/describe_layers.log",
-    benchmark:
-        "results/benchmarks/describe_layers.tsv"
-    conda:
-        "../envs/alignment.yaml"
-    params:
-        clamp=PREPARATION["clamp"],
-        of=OF_LAYERS,
-        code=code("describe_layers"),
-    message:
-        "What the layers are like"
-    script:
-        "../scripts/describe_layers.py"
-
-
-OF_WINDOWS = [(d, m) for d, m in OF_LAYERS if m in sum(LAYER_PAIRS, [])]
-
-
-rule measure_windows:
-    """At which distances chosen pairs of models agree, at the best layers of the main metric."""
-    input:
-        tiles=[path for d in DATASETS for path in tiles_holding(d, LAYER_PAIRS)],
-        features=[f"results/features/{d}/{m}.safetensors" for d, m in OF_WINDOWS],
-    output:
-        table=table("distance_windows", "At which distances models agree"),
-    log:
-        "results/logs/measure_windows.log",
-    benchmark:
-        "results/benchmarks/measure_windows.tsv"
-    conda:
-        "../envs/alignment.yaml"
-    threads: share_of_cores()
-    params:
-        **PREPARATION,
-        of=OF_WINDOWS,
-        datasets=DATASETS,
-        pairs=LAYER_PAIRS,
-        metric=CONFIG["alignment"]["metrics"][0],
-        edges=CONFIG["figures"]["distance_windows"],
-        draws={
-            **CONFIG["intervals"],
-            "count": CONFIG["calibration"]["permutations"],
-            "alpha": CONFIG["calibration"]["alpha"],
-            "seed": CONFIG["seed"],
-        },
-        code=code("measure_windows"),
-    message:
-        "At which distances models agree"
-    script:
-        "../scripts/measure_windows.py"

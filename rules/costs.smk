@@ -83,7 +83,7 @@ def all_with_all(wildcards, models):
 
 def compare(wildcards, pairs, ks, times):
     """The layers of a tile's pairs of models are compared, for each k, so many times; of features, kernels are made before."""
-    n, neighbors = items(wildcards.dataset), METRICS[wildcards.metric].family == "neighbors"
+    n, neighbors = items(wildcards.dataset), METRICS[metrics_of(wildcards)[0]].family == "neighbors"
     layers = sum(SETUP.size(x).layers * SETUP.size(y).layers for x, y in pairs)
     values = sum(2 * n * (min(4 * k, n) if neighbors else n) for k in ks)
     kernels = 0 if neighbors else len(ks) * all_with_all(wildcards, tile_models(wildcards))
@@ -91,8 +91,9 @@ def compare(wildcards, pairs, ks, times):
 
 
 def measure(wildcards):
-    """All pairs of a tile, once."""
-    return compare(wildcards, tile_pairs(wildcards), METRICS_USED[wildcards.metric], 1)
+    """All pairs of a tile, once by each metric."""
+    ks = sum((METRICS_USED[metric] for metric in metrics_of(wildcards)), [])
+    return compare(wildcards, tile_pairs(wildcards), ks, 1)
 
 
 def calibrate(wildcards):
@@ -137,12 +138,11 @@ WORK = {
     "tabulate_caption_density": lambda _wildcards: 6,
     "extract_caption_levels": run_on_levels,
     "summarise_captions": summarise,
-    "measure_likelihoods": lambda wildcards: run_model(wildcards, LIKELIHOODS["inputs"]),
     "score_captions": run_on_items,
-    "score_language_model": run_on_text,
+    **dict.fromkeys(("score_language_model", "score_with_likelihoods"), run_on_text),
     "evaluate_downstream": run_on_benchmarks,
     "index_neighbors": rank,
     "index_rows": rank,
-    "measure_alignment": measure,
+    **dict.fromkeys(("measure_alignment", "measure_by_distances"), measure),
     "calibrate_alignment": calibrate,
 }

@@ -10,34 +10,24 @@ SIBLINGS = [
 RELATIVES = list(dict.fromkeys(name for pair in SIBLINGS for name in pair))
 
 
-rule measure_likelihoods:
-    """Log-likelihoods of the commonest tokens at the first places of the text."""
-    input:
-        model="results/models/{model}",
-        text="results/corpora/{corpus}.txt",
+# Their bits per byte and their likelihoods are of one pass over the text, so that a model is loaded once.
+use rule score_language_model as score_with_likelihoods with:
     output:
+        score="results/performance/{corpus}/{model}.json",
         likelihoods="results/likelihoods/{corpus}/{model}.safetensors",
     log:
-        "results/logs/measure_likelihoods/{corpus}/{model}.log",
+        "results/logs/score_with_likelihoods/{corpus}/{model}.log",
     benchmark:
-        "results/benchmarks/measure_likelihoods/{corpus}/{model}.tsv"
+        "results/benchmarks/score_with_likelihoods/{corpus}/{model}.tsv"
     wildcard_constraints:
         model=only(RELATIVES),
-    priority: 1
-    conda:
-        "../envs/language.yaml"
-    threads: share_of_cores()
-    resources:
-        **RUNNING_A_MODEL,
     params:
-        **LOADING_A_MODEL,
         **(LIKELIHOODS or {}),
-        window=CONFIG["performance"]["window"],
-        code=code("measure_likelihoods"),
     message:
-        "Likelihoods of labels under {wildcards.model} on {wildcards.corpus}"
-    script:
-        "../scripts/measure_likelihoods.py"
+        "Bits per byte of {wildcards.model} on {wildcards.corpus}, and likelihoods of labels"
+
+
+ruleorder: score_with_likelihoods > score_language_model
 
 
 rule tabulate_likelihoods:

@@ -100,13 +100,14 @@ def memory_of_table(wildcards, attempt):
 def memory_of_tile(wildcards, attempt):
     """MB for what a tile holds of all its models at once; of neighbours a byte per layer and pair, see prh.alignment.knn_graph.
 
-    Of kernels that are permuted all n x n cells and half of them; of more items only the features, twice.
+    Of kernels that are permuted all n x n cells and half of them; of several metrics half of them each; of more items only the
+    features, twice.
     """
-    n, models = items(wildcards.dataset), tile_models(wildcards)
+    n, models, metrics = items(wildcards.dataset), tile_models(wildcards), metrics_of(wildcards)
     layers = sum(SETUP.size(name).layers for name in models)
-    if METRICS[wildcards.metric].family == "neighbors":
+    if METRICS[metrics[0]].family == "neighbors":
         return megabytes(min(n * n, n * K_MAX * layers) * layers, attempt)
-    held = 6 * n * n if n <= SAMPLES_HELD else HELD_OF_A_LAYER
+    held = (4 + 2 * len(metrics)) * n * n if n <= SAMPLES_HELD else HELD_OF_A_LAYER
     return megabytes(2 * bytes_of_features(wildcards.dataset, models) + held * layers, attempt)
 
 

@@ -40,9 +40,18 @@ def tile_models(wildcards):
     return [name for i in sorted({int(i) for i in wildcards.tile.split("-")}) for name in blocks()[i]]
 
 
+# Metrics that one job measures together.
+OF_DISTANCES = [name for name in METRICS_USED if METRICS[name].of_distances]
+
+
+def metrics_of(wildcards):
+    """The metrics of a tile's job: the one that the wildcard names, or all that are of distances."""
+    return [wildcards.metric] if hasattr(wildcards, "metric") else OF_DISTANCES
+
+
 def tile_inputs(wildcards):
-    """What a tile's metric needs of each of its models: neighbour tables are enough for some, others take features."""
-    kind = "neighbors" if METRICS[wildcards.metric].family == "neighbors" else "features"
+    """What a tile's metrics need of each of its models: neighbour tables are enough for some, others take features."""
+    kind = "neighbors" if METRICS[metrics_of(wildcards)[0]].family == "neighbors" else "features"
     return [f"results/{kind}/{wildcards.dataset}/{model}.safetensors" for model in tile_models(wildcards)]
 
 

@@ -13,7 +13,7 @@ from prh.job import job, progress, use_threads
 with job(snakemake) as out:
     params, metric = snakemake.params, snakemake.params.metric
     use_threads(snakemake.threads)
-    _, layers = open_tile(params, snakemake.input.models)
+    _, layers = open_tile(params, {metric: params.k}, snakemake.input.models)
     sides = [list(dict.fromkeys(side)) for side in zip(*params.pairs, strict=True)]
     # One permuted kernel serves all models of the other side, and so does a graph whose shared edges are only counted. What is
     # taken for each sample, or each edge, and each pair of layers would grow with all models' layers: there model by model.

@@ -82,7 +82,10 @@ def make_small(folder):
         "datasets": ["openmoji_64", "pictures"],
         "models": MODELS,
         "tables": {"datasets": "datasets.tsv", "corpora": "corpora.tsv"},
-        "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@10"], "models_per_tile": 3},
+        "alignment": {
+            "metrics": ["mutual_knn@10", "cka", "cknna@10", "trsa_0_0.075", "rtd_lite"],
+            "models_per_tile": 3,
+        },
         "calibration": {"metrics": ["mutual_knn@10", "cka", "cknna@10"], "permutations": 19},
         "colour_geometry": {
             "models": ["minilm-l6"],

@@ -137,6 +137,7 @@ def test_one_sample_of_each_rule_leaves_no_rule_out(small, seed):
         "index_neighbors",
         "label_images",
         "measure_alignment",
+        "measure_by_distances",
         "measure_over_n",
         "measure_windows",
         "probe_tasks",

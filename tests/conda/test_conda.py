@@ -33,7 +33,7 @@ CONFIG = {
     "datasets": ["openmoji_64"],
     "models": MODELS,
     "tables": {"datasets": "datasets.tsv", "models": "models.tsv", "corpora": "corpora.tsv"},
-    "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@10"]},
+    "alignment": {"metrics": ["mutual_knn@10", "cka", "cknna@10", "trsa_0.2_0.8"]},
     "calibration": {"metrics": ["mutual_knn@10", "cka", "cknna@10"], "permutations": 19},
     "caption_density": {"models": ["minilm-l6"], "items": None},
     "colour_geometry": {
@@ -74,7 +74,7 @@ MAY_IMPORT = {
 }
 # What only the paper's scale has: ViTs of timm, captions and benchmarks as measures of performance, what is published.
 NOT_RUN = {"extract_timm_features", "score_captions", "evaluate_downstream", "tabulate_downstream"}
-NOT_RUN |= {"summarise_captions", "measure_likelihoods", "tabulate_likelihoods"}
+NOT_RUN |= {"summarise_captions", "score_with_likelihoods", "tabulate_likelihoods"}
 NOT_RUN |= {"plot_alignment_vs_downstream", "plot_reproduced_vs_published"}
 NOT_RUN |= {"measure_gap", "plot_modality_gap"}  # an encoder of both modalities
 NOT_RUN |= {f"extract_{kind}_shard" for kind in ("language", "vision", "timm", "transformers")}

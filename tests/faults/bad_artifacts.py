@@ -41,7 +41,7 @@ def measure(metric, k, place):
         output={"scores": f"results/alignment/d/{metric}/0-0.parquet"},
         input={"models": [place.format("a"), place.format("b")]},
         wildcards={"dataset": "d"},
-        metric=metric, models=["a", "b"], pairs=[["a", "b"]], k=[k], **PREPARATION,
+        metrics={metric: [k]}, models=["a", "b"], pairs=[["a", "b"]], **PREPARATION,
     )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ CALIBRATE = Job(
     output={"scores": "results/calibration/d/mutual_knn/0-0.parquet"},
     input=KNN.input,
     wildcards=KNN.wildcards,
-    **KNN.params, permutations=19, alpha=0.05, seed=0, resamples=10, confidence=0.95,
+    metric="mutual_knn", k=[2], models=["a", "b"], pairs=[["a", "b"]], **PREPARATION, permutations=19, alpha=0.05, seed=0, resamples=10, confidence=0.95,
 )  # fmt: skip
 
 

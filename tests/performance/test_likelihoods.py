@@ -9,7 +9,8 @@ import torch
 
 from helpers.project import ROOT
 from prh.errors import InputError
-from prh.performance.labels import label_log_likelihoods
+from prh.performance.bits_per_byte import bits_per_byte
+from prh.performance.labels import LabelLikelihoods
 from prh.performance.likelihoods import d_llv, d_logit, intervals
 
 GIVEN = np.load(ROOT / "tests/data/official_related.npz", allow_pickle=False)
@@ -67,20 +68,24 @@ class Tokenizer:
 
 
 def test_labels_are_the_commonest_tokens_and_places_come_once():
-    seen = []
+    windows = []
 
-    def model(input_ids):
-        seen.append(input_ids[0].tolist())
-        return SimpleNamespace(logits=torch.nn.functional.one_hot(input_ids, 9).float() * 2)
+    def model(input_ids, logits_to_keep):
+        windows.append(input_ids[0].tolist())
+        logits = torch.nn.functional.one_hot(input_ids, 9).float() * 2
+        return SimpleNamespace(logits=logits[:, -logits_to_keep:])
 
     text = "5 3 5 7 3 5 8 7"
-    values, labels = label_log_likelihoods(model, Tokenizer(), text, 5, 2, 4)
-    assert labels.tolist() == [3, 5]  # 3 and 7 stand twice: the lower one
-    assert seen == [[0, 5, 3], [0, 7]]  # each place after what stands before it in its window
-    assert values.shape == (5, 2)
+    seen = LabelLikelihoods(Tokenizer(), text, 5, 2)
+    assert seen.labels.tolist() == [3, 5]  # 3 and 7 stand twice: the lower one
+    with_labels = bits_per_byte(model, Tokenizer(), text, 4, 2, seen=seen)
+    assert windows == [[0, 5, 3, 5], [0, 5, 7, 3], [0, 3, 5, 8], [0, 8, 7]]
     total = float(torch.tensor([2.0] + [0.0] * 8).logsumexp(0))
-    assert values[1].tolist() == pytest.approx([-total, 2 - total])
+    before = [0, 5, 3, 5, 7]  # the token before each place, in the window that scores it
+    expected = [[2 * (token == label) - total for label in (3, 5)] for token in before]
+    assert seen.values.tolist() == [pytest.approx(row) for row in expected]
+    assert with_labels == bits_per_byte(model, Tokenizer(), text, 4, 2)
     with pytest.raises(
         InputError, match=r"the text has 8 tokens, 4 different ones; lower `performance\.likelihoods`"
     ):
-        label_log_likelihoods(model, Tokenizer(), text, 9, 2, 4)
+        LabelLikelihoods(Tokenizer(), text, 9, 2)

@@ -8,6 +8,7 @@ models, among which must be those that config/paper.yaml names for single figure
 import json
 import os
 import subprocess
+from collections import Counter
 from types import SimpleNamespace
 
 import pandas as pd
@@ -200,6 +201,8 @@ def test_the_audit_passes(finished, monkeypatch):
     assert [(f.artifact, f.reason) for f in findings.failures(found)] == []
     sampled = {f.rule for f in found if "sample" in f.passed}
     states = {"extract_transformers_features"} if any(row["type"] == "vision" for row in ROWS) else set()
+    families = Counter(row["family"] for row in ROWS if row["modality"] == "language")
+    states |= {"score_language_model" if n == 1 else "score_with_likelihoods" for n in families.values()}
     assert sampled == states | {
         "calibrate_alignment",
         "extract_language_features",
@@ -214,7 +217,6 @@ def test_the_audit_passes(finished, monkeypatch):
         "measure_over_n",
         "measure_windows",
         "score_captions",
-        "score_language_model",
         "probe_tasks",
         "summarise_captions",
         "tabulate_caption_density",

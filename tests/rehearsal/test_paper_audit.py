@@ -182,9 +182,10 @@ def make_likelihoods(root):
     paths = {name: f"results/likelihoods/openwebtext/{name}.safetensors" for name in (LLAMA, other)}
     for name, path in paths.items():
         given = {"model": f"results/models/{name}", "text": TEXT}
-        how = {"weights": WEIGHTS, "device": "cpu", "inputs": 80, "labels": 8, "window": 32}
+        how = {"weights": WEIGHTS, "device": "cpu", "window": 64, "stride": 32, "inputs": 80, "labels": 8}
         here = {"corpus": "openwebtext", "model": name}
-        run("measure_likelihoods", {"likelihoods": path}, given, here, **how)
+        made = {"score": f"results/performance/openwebtext/{name}.json", "likelihoods": path}
+        run("score_language_model", made, given, here, **how)
     facts = {"models": [*paths], "pairs": [[*paths]], "widths": dict.fromkeys(paths, standins.WIDTH)}
     draws = {"resamples": 50, "confidence": 0.95, "seed": 0}
     run("tabulate_likelihoods", {"table": DISTANCES}, {"likelihoods": [*paths.values()]}, **facts, **draws)
@@ -232,8 +233,8 @@ def make_comparison():
     )
     tile = "results/alignment/wit/mutual_knn/0-0.parquet"
     given = {"models": [f"results/neighbors/wit/{name}.safetensors" for name in models]}
-    pairs = {"k": [5], "models": models, "pairs": [[LLAMA, "vit"], [BLOOMZ, "vit"]]}
-    run("measure_alignment", {"scores": tile}, given, {"dataset": "wit"}, metric="mutual_knn", **pairs, **how)
+    pairs = {"metrics": {"mutual_knn": [5]}, "models": models, "pairs": [[LLAMA, "vit"], [BLOOMZ, "vit"]]}
+    run("measure_alignment", {"scores": tile}, given, {"dataset": "wit"}, **pairs, **how)
     modality = {name: "vision" if name == "vit" else "language" for name in models}
     run("tabulate_alignment", {"table": TABLES[0]}, {"tiles": [tile], "calibrated": []}, modality=modality)
     given = {part: [f"results/{part}/{name}.json" for name in REPOSITORIES] for part in ("downstream",)}
@@ -458,15 +459,12 @@ def test_likelihoods_without_a_fast_tokenizer(tmp_path):
         model = fetch_stand_in(tmp_path / "hub", row_of("open_llama_3b", name))
         assert not Path(model, "tokenizer.json").exists()
         Path("text.txt").write_text(" ".join(text for text, *_ in standins.captions(PAIRS)))
-        how = {"weights": WEIGHTS, "device": "cpu", "inputs": 40, "labels": 8, "window": 32}
-        here = {"corpus": "text", "model": "open_llama_3b"}
-        run(
-            "measure_likelihoods",
-            {"likelihoods": "made.safetensors"},
-            {"model": model, "text": "text.txt"},
-            here,
-            **how,
+        how = {"weights": WEIGHTS, "device": "cpu", "window": 32, "stride": 16, "inputs": 40, "labels": 8}
+        here, made = (
+            {"corpus": "text", "model": "open_llama_3b"},
+            {"score": "made.json", "likelihoods": "made.safetensors"},
         )
+        run("score_language_model", made, {"model": model, "text": "text.txt"}, here, **how)
         assert load_file("made.safetensors")["log_likelihoods"].shape == (40, 8)
 
 

@@ -111,22 +111,24 @@ def best_pair(scores: np.ndarray, mode: str = "robust") -> Alignment:
     return Alignment(score, layer_x, layer_y, scores)
 
 
-def open_tile(params, files):
-    """The models of a tile: each one's file and its layers as the tile's metric takes them, two mappings by model.
+def open_tile(params, metrics, files):
+    """The models of a tile: each one's file and its layers as the tile's metrics take them, two mappings by model.
 
-    params: a rule's models, metric, k, clamp, concatenate, device; files: in the models' order, of neighbours or of
-    features. Layers are a neighbour table, or features clamped and normalised; of those, for CKNNA, the ranking for all k.
+    params: a rule's models, clamp, concatenate, device; metrics: the values of k of each; files: in the models' order, of neighbours
+    or of features. Layers are a neighbour table, or features clamped and normalised; of those, for CKNNA, the ranking for all k.
     """
-    paths, family = dict(zip(params.models, files, strict=True)), METRICS[params.metric].family
-    if family == "neighbors":
+    paths = dict(zip(params.models, files, strict=True))
+    families = {METRICS[metric].family for metric in metrics}
+    if families == {"neighbors"}:
         return paths, {model: read_index(path)[0] for model, path in paths.items()}
     layers = {}
     for model, path in paths.items():
         features = read_features(path)[0]
         with about(path):
             layers[model] = prepare(features, params.clamp, params.concatenate, params.device)
-            if family == "cknna":
-                layers[model] = [rank(layer, max(params.k)) for layer in layers[model]]
+            if families == {"cknna"}:
+                most = max(k for ks in metrics.values() for k in ks)
+                layers[model] = [rank(layer, most) for layer in layers[model]]
     return paths, layers
 
 

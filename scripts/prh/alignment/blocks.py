@@ -62,7 +62,9 @@ def squared_distances(products: Tensor, rows: Tensor, columns: Tensor) -> Tensor
     return (rows.unsqueeze(1) + columns - 2 * products).clamp_(min=0)
 
 
-def make_blocks(layers: list[Tensor], kind: str, sigma: float, window: tuple[float, float]) -> Blocks:
+def make_blocks(
+    layers: list[Tensor], kind: str, sigma: float = 1.0, window: tuple[float, float] = (0.0, 1.0)
+) -> Blocks:
     """The first pass over centred layers (n, d_l); kind: "rbf" or "ranks", else as `kernels.make_kernels`."""
     find = (lambda layer: _rbf(layer, sigma)) if kind == "rbf" else (lambda layer: _ranks(layer, *window))
     shapes, squares, errors = zip(*map(find, layers), strict=True)

@@ -47,6 +47,11 @@ class Metric:
     window: tuple[float, float] = (0.0, 1.0)
     variant: str | None = None
 
+    @property
+    def of_distances(self) -> bool:
+        """Whether it is of the distances of all pairs of samples, which one job finds for all such metrics."""
+        return self.kernel == "ranks" or self.family == "tree"
+
 
 class Catalogue(dict):
     """Metrics by name; also has, of each window of distances l < u, geo-topological RSA as `trsa_L_U`, with 0 <= l and u <= 1."""

@@ -57,40 +57,54 @@ class Features:
     squares: Tensor
 
 
-def make_kernels(
-    layers: list[Tensor], kind: str, sigma: float = 1.0, window: tuple[float, float] = (0.0, 1.0)
-) -> Kernels | Features | Blocks:
+def make_kernels(layers: list[Tensor], kind: str, sigma: float = 1.0) -> Kernels | Features | Blocks:
     """The centred kernels of the prepared layers (n, d_l) of one model.
 
     kind: "linear" (HKH), "unbiased" (U-centred, so that dot products are the unbiased HSIC of Song et al. 2012),
-        "rbf" (exp(-|a - b|^2 / (2 sigma^2)), then HKH), "ranks" (ranks of the pairwise distances).
-    window: of "ranks": quantiles l < u; ranks below the one are as low as it, those above the other as high (the
-        geo-topological transform of Lin and Kriegeskorte 2023, arXiv:2309.11028).
+        "rbf" (exp(-|a - b|^2 / (2 sigma^2)), then HKH); for ranks of distances see `rank_kernels`.
     Above DENSE_LIMIT samples no matrix is kept; see `Features` and the module `blocks`.
     """
     n = len(layers[0])
     if n > DENSE_LIMIT:
         centred = [centre(layer) for layer in layers]
-        return (
-            _make_features(centred, kind, n) if kind in LINEAR else make_blocks(centred, kind, sigma, window)
-        )
+        return _make_features(centred, kind, n) if kind in LINEAR else make_blocks(centred, kind, sigma)
     half, diagonal = _half_cells(n, layers[0].device), diagonal_cells(n, layers[0].device)
-    apart = pair_cells(n, half.device)
-    vectors = layers[0].new_empty(len(layers), len(half))
-    squares = []
+    vectors, squares = layers[0].new_empty(len(layers), len(half)), []
     for layer, vector in zip(layers, vectors, strict=True):
-        if kind == "ranks":
-            vector.masked_scatter_(apart, _ranks(_distances(layer), *window).to(vector) * 2**0.5)
-            vector[diagonal] = 0
-        else:
-            matrix = _centred_kernel(gram(centre(layer)), kind, sigma)
-            torch.index_select(matrix.flatten(), 0, half, out=vector)
-            vector *= 2**0.5
-            vector[diagonal] = matrix.diagonal()
+        matrix = _centred_kernel(gram(centre(layer)), kind, sigma)
+        torch.index_select(matrix.flatten(), 0, half, out=vector)
+        vector *= 2**0.5
+        vector[diagonal] = matrix.diagonal()
         squares.append(vector.double().square().sum())
         if squares[-1] > 0:
             vector /= squares[-1].sqrt()
     return Kernels(n, vectors, torch.stack(squares))
+
+
+def rank_kernels(layers: list[Tensor], windows: list[tuple[float, float]]) -> list[Kernels | Blocks]:
+    """The kernels of ranks of the pairwise distances of prepared layers (n, d_l), for each of some windows; ranked once for all.
+
+    windows: quantiles l < u; ranks below the one are as low as it, those above the other as high (the geo-topological transform
+        of Lin and Kriegeskorte 2023, arXiv:2309.11028); (0, 1) leaves them as they are.
+    Above DENSE_LIMIT samples no matrix is kept; see the module `blocks`.
+    """
+    n = len(layers[0])
+    if n > DENSE_LIMIT:
+        centred = [centre(layer) for layer in layers]
+        return [make_blocks(centred, "ranks", window=window) for window in windows]
+    apart = pair_cells(n, layers[0].device)
+    made = [layers[0].new_zeros(len(layers), n * (n + 1) // 2) for _ in windows]
+    squares = torch.zeros(len(windows), len(layers), dtype=torch.float64, device=apart.device)
+    for number, layer in enumerate(layers):
+        ranks, order = _ranks(_distances(layer))
+        places = apart.index_select(0, order)
+        for vectors, square, window in zip(made, squares, windows, strict=True):
+            within = clipped(ranks, ranks, *window)
+            within = within - within.mean()
+            square[number] = 2 * within.square().sum()
+            within *= (2 / square[number]).sqrt() if square[number] > 0 else 0
+            vectors[number].scatter_(0, places, within.to(vectors))
+    return [Kernels(n, vectors, square) for vectors, square in zip(made, squares, strict=True)]
 
 
 def kernel_products(
@@ -173,33 +187,28 @@ def _u_centre(kernel: Tensor) -> Tensor:
 
 
 def _distances(layer: Tensor) -> Tensor:
-    """Squared distances of all rows of a layer (n, d), in float32, which says what is equal: (n, n).
+    """Squared distances of all pairs of rows of a layer (n, d), in float32, which says what is equal: (n (n - 1) / 2,), row by row.
 
     Computed in double precision, since ranks tell distances apart that hardly differ; rows that differ by no more than
     rounding (`SAME_ROW`) have none, so that a window of the nearest pairs does not rank noise.
     """
-    products = gram(layer.double())
-    norms = products.diagonal().clone()
-    sums = norms.unsqueeze(1) + norms
-    distances = sums - products.mul_(2)
-    distances[distances < SAME_ROW**2 * sums] = 0
-    return distances.float().fill_diagonal_(0)
+    n, products = len(layer), gram(layer.double())
+    rows, columns = _half_indices(n, layer.device)
+    lengths = products.diagonal().clone()
+    sums = lengths.index_select(0, rows).add_(lengths.index_select(0, columns))
+    distances = products.flatten().index_select(0, _half_cells(n, layer.device)).mul_(-2).add_(sums)
+    distances *= distances >= sums.mul_(SAME_ROW**2)
+    return distances.float().index_select(0, pair_cells(n, layer.device))
 
 
-def _ranks(distances: Tensor, low: float, high: float) -> Tensor:
-    """Mid-ranks of the distances of all pairs, clipped to a window of quantiles, centred: of the lower half, row by row, float64.
+def _ranks(distances: Tensor) -> tuple[Tensor, Tensor]:
+    """Mid-ranks of the distances (n (n - 1) / 2,) of all pairs, float64, in rising order, and the pairs' places in that order.
 
-    Kriegeskorte et al. 2008; with a window Lin and Kriegeskorte 2023.
+    Kriegeskorte et al. 2008.
     """
-    n = len(distances)
-    i, j = torch.tril_indices(n, n, offset=-1, device=distances.device)
-    rising, order = in_order(distances[i, j])
+    rising, order = in_order(distances)
     _, counts = torch.unique_consecutive(rising, return_counts=True)
-    mid = (counts.cumsum(0).double() - (counts - 1) / 2).repeat_interleave(counts)
-    mid = clipped(mid, mid, low, high)
-    ranks = torch.empty_like(mid)
-    ranks[order] = mid - mid.mean()
-    return ranks
+    return (counts.cumsum(0).double() - (counts - 1) / 2).repeat_interleave(counts), order
 
 
 def clipped(values: Tensor, ascending: Tensor, low: float, high: float) -> Tensor:
@@ -251,11 +260,12 @@ def diagonal_cells(n: int, device: torch.device) -> Tensor:
     return i * (i + 3) // 2
 
 
+@lru_cache(maxsize=2)
 def pair_cells(n: int, device: torch.device) -> Tensor:
-    """Which cells of the lower half are of two different samples, not of the diagonal: bool."""
+    """Positions in the lower half of what is of two different samples, not of the diagonal: (n (n - 1) / 2,)."""
     apart = torch.ones(n * (n + 1) // 2, dtype=torch.bool, device=device)
     apart[diagonal_cells(n, device)] = False
-    return apart
+    return apart.nonzero().flatten()
 
 
 def _make_features(centred: list[Tensor], kind: str, n: int) -> Features:

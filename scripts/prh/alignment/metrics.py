@@ -18,7 +18,7 @@ from torch import Tensor
 
 from prh.alignment.catalogue import METRICS, check_metric
 from prh.alignment.cknna import cknna_graph, cknna_products
-from prh.alignment.kernels import kernel_products, make_kernels, permuted_products
+from prh.alignment.kernels import kernel_products, make_kernels, permuted_products, rank_kernels
 from prh.alignment.knn_graph import grouped_products, make_graph, shared, sum_products
 from prh.alignment.knn_order import edit_distances, longest_common
 from prh.alignment.neighbors import Ranking, check_k, index_layers, rank
@@ -54,11 +54,42 @@ def layer_state(
     Raises InputError for bad requests (see `check_metric`), n < k + 2, k > k_max, and features where only a
     neighbour table was given.
     """
+    return layer_states([metric], layers, k, mode)[metric]
+
+
+def layer_states(
+    metrics: Sequence[str],
+    layers: Sequence[Tensor | Ranking] | Tensor,
+    k: int | None = None,
+    mode: str = "robust",
+) -> dict[str, LayerState]:
+    """As `layer_state`, of several metrics, by name: the distances that windows are of are ranked once for all."""
+    counts = {metric: _check_request(metric, layers, k, mode) for metric in metrics}
+    windows = {metric: METRICS[metric].window for metric in metrics if METRICS[metric].kernel == "ranks"}
+    made = dict(zip(windows, rank_kernels(list(layers), [*windows.values()]), strict=True)) if windows else {}
+    states = {}
+    for metric, n in counts.items():
+        data = made[metric] if metric in made else _state(metric, layers, k, mode)
+        if METRICS[metric].family == "kernel":
+            _check_squares(data.squares, metric)
+        states[metric] = LayerState(metric, mode, k, n, len(layers), data)
+    return states
+
+
+def _is_table(layers) -> bool:
+    return isinstance(layers, Tensor) and layers.ndim == 3 and not layers.is_floating_point()
+
+
+def _is_ranked(layers) -> bool:
+    return not isinstance(layers, Tensor) and all(isinstance(layer, Ranking) for layer in layers)
+
+
+def _check_request(metric, layers, k, mode) -> int:
+    """The number of samples, if the metric can be had of these layers, else InputError."""
     spec = check_metric(metric, k, mode)
-    is_table = isinstance(layers, Tensor) and layers.ndim == 3 and not layers.is_floating_point()
+    is_table, is_ranked = _is_table(layers), spec.family == "cknna" and _is_ranked(layers)
     if is_table and spec.family != "neighbors":
         raise InputError(f"{metric} needs features: a neighbour table is not enough")
-    is_ranked = not is_table and spec.family == "cknna" and all(isinstance(x, Ranking) for x in layers)
     if not is_table and not is_ranked:
         check_layers(layers)
     n = layers.shape[1] if is_table else len(layers[0])
@@ -71,21 +102,25 @@ def layer_state(
     held = layers.shape[2] if is_table else layers[0].ids.shape[1] if is_ranked else math.inf
     if held < (k or 0):
         raise InputError(f"k = {k}, but the neighbour table holds only {held} neighbours")
+    return n
+
+
+def _state(metric, layers, k, mode):
+    """The data of a state, of a metric that is not of ranks of distances."""
+    spec = METRICS[metric]
     if spec.family == "neighbors":
-        ids = layers[:, :, :k] if is_table else index_layers(layers, k)
-        data = ids if spec.ordinal else make_graph(ids)
-    elif spec.family == "cknna":
-        data = cknna_graph(layers if is_ranked else [rank(layer, k) for layer in layers], k, spec.variant)
-    elif spec.family == "kernel":
-        data = make_kernels(list(layers), spec.kernel, spec.sigma, spec.window)
-        _check_squares(data.squares, metric)
-    elif spec.family == "tree":
-        data = make_trees(list(layers))
-    elif metric == "svcca":
-        data = svcca_bases(list(layers), exact=mode == "robust")
-    else:
-        data = procrustes_shapes(list(layers))
-    return LayerState(metric, mode, k, n, len(layers), data)
+        ids = layers[:, :, :k] if _is_table(layers) else index_layers(layers, k)
+        return ids if spec.ordinal else make_graph(ids)
+    if spec.family == "cknna":
+        ranked = layers if _is_ranked(layers) else [rank(layer, k) for layer in layers]
+        return cknna_graph(ranked, k, spec.variant)
+    if spec.family == "kernel":
+        return make_kernels(list(layers), spec.kernel, spec.sigma)
+    if spec.family == "tree":
+        return make_trees(list(layers))
+    if metric == "svcca":
+        return svcca_bases(list(layers), exact=mode == "robust")
+    return procrustes_shapes(list(layers))
 
 
 def pair_scores(x: LayerState, y: LayerState, permutation: Tensor | None = None) -> Tensor:

@@ -45,14 +45,14 @@ def make_trees(layers: list[Tensor]) -> Trees:
     n = len(layers[0])
     found = []
     for number, layer in enumerate(layers):
-        centred = centre(layer.double().cpu())
-        points, products = centred.numpy(), gram(centred).numpy() if n <= DENSE else None
-        unit = distance_quantile(points, products)
+        points = centre(layer.double().cpu())
+        squares = squared_distances(points) if n <= DENSE else None
+        unit = distance_quantile(points.numpy(), squares)
         if not unit > 0:
             raise InputError(
                 f"layer {number}: rtd_lite is not defined, nine tenths of its distances are 0; leave it out"
             )
-        ends, lengths = spanning_tree(points, products)
+        ends, lengths = spanning_tree(points.numpy(), squares)
         found.append((ends, lengths / unit))
     ends, lengths = (np.stack(part) for part in zip(*found, strict=True))
     return Trees(n, ends, lengths, lengths.sum(axis=1))
@@ -101,56 +101,65 @@ def _joint_weights(x, y, permutations):
     return found
 
 
-def spanning_tree(points: np.ndarray, products: np.ndarray | None = None):
+def squared_distances(points: Tensor) -> np.ndarray:
+    """The squared distances of points (n, d), as far as differences of squares tell them: (n, n) float64, 0 with itself."""
+    found = gram(points).numpy()
+    lengths = found.diagonal().copy()
+    found *= -2
+    found += lengths
+    found += lengths[:, None]
+    np.fill_diagonal(found, 0)
+    return np.maximum(found, 0, out=found)
+
+
+def spanning_tree(points: np.ndarray, squares: np.ndarray | None = None):
     """A minimum spanning tree of points (n, d) by Prim's algorithm: ends (2, n - 1), lengths (n - 1,).
 
-    products: their inner products (n, n); without them they are made a row at a time.
+    squares: their squared distances (n, n); without them they are made a row at a time.
     """
     n = len(points)
-    squares = (points**2).sum(axis=1)
+    lengths = (points**2).sum(axis=1)
     nearest, link = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
-    ends, lengths, inside = np.empty((2, n - 1), dtype=np.int64), np.empty(n - 1), np.zeros(n, dtype=bool)
+    ends, inside = np.empty((2, n - 1), dtype=np.int64), np.zeros(n, dtype=bool)
     last = 0
     for number in range(n - 1):
         inside[last] = True
-        away = squares - 2 * (points @ points[last] if products is None else products[last])
-        away += squares[last]
+        away = lengths + lengths[last] - 2 * (points @ points[last]) if squares is None else squares[last]
         closer = (away < nearest) & ~inside
         np.copyto(nearest, away, where=closer)
         link[closer] = last
         nearest[last] = np.inf
         last = int(nearest.argmin())
-        ends[:, number], lengths[number] = (link[last], last), nearest[last]
+        ends[:, number] = link[last], last
     # The differences of squares round: the few lengths that count are computed anew.
     return ends, np.linalg.norm(points[ends[0]] - points[ends[1]], axis=1)
 
 
-def distance_quantile(points: np.ndarray, products: np.ndarray | None = None) -> float:
+def distance_quantile(points: np.ndarray, squares: np.ndarray | None = None) -> float:
     """The linear 0.9-quantile of all n x n distances, the zeros of the diagonal included.
 
-    products: the points' inner products (n, n); without them not all distances are held.
+    squares: the points' squared distances (n, n); without them not all are held.
     """
     n = len(points)
-    squares = (points**2).sum(axis=1)
     place = QUANTILE * (n * n - 1)
     below = int(place)
-    if products is not None:
-        i, j = np.tril_indices(n, -1)
-        found = squares[i] + squares[j] - 2 * products[i, j]
+    if squares is not None:
+        found = squares[np.tril(np.ones((n, n), dtype=bool), -1)]
         ranks = [(rank - n) // 2 for rank in (below, below + 1)]  # behind n zeros, each pair twice
         found.partition(ranks)
-        low, high = np.sqrt(np.maximum(found[ranks], 0))
+        low, high = np.sqrt(found[ranks])
         return float(low + (place - below) * (high - low))
+    lengths = (points**2).sum(axis=1)
 
     def blocks():
         for start in range(0, n, BLOCK):
             rows = slice(start, min(start + BLOCK, n))
             inner = points[rows] @ points.T
-            found = np.maximum(squares[rows, None] + squares - 2 * inner, 0)
+            found = np.maximum(lengths[rows, None] + lengths - 2 * inner, 0)
             found[np.arange(len(found)), np.arange(rows.start, rows.stop)] = 0
             yield np.sqrt(found)
 
-    top = 2 * np.sqrt(squares.max()) + np.finfo(float).tiny
+    top = 2 * np.sqrt(lengths.max()) + np.finfo(float).tiny
     counts = sum(np.bincount(_bin(block, top), minlength=BINS) for block in blocks())
     before = np.concatenate([[0], counts.cumsum()])
     bins = np.searchsorted(before, [below, below + 1], side="right") - 1

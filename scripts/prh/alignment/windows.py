@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from prh.alignment.calibration import bootstrap_interval, permutations, summarise
-from prh.alignment.kernels import Kernels, clipped, make_kernels, pair_cells
+from prh.alignment.kernels import DENSE_LIMIT, Kernels, rank_kernels
 from prh.alignment.metrics import LayerState, pair_scores, permuted_scores
 from prh.errors import InputError
 
@@ -21,23 +21,17 @@ def window_state(layer, windows):
 
     Raises InputError above the samples of which n x n matrices are kept, and where all distances are equal.
     """
-    ranks = make_kernels([layer], "ranks")
-    if not isinstance(ranks, Kernels):
+    if len(layer) > DENSE_LIMIT:
         raise InputError(
             f"windows of distances keep n x n matrices, which {len(layer)} samples are too many for"
         )
-    if not ranks.squares[0] > 0:
+    found = rank_kernels([layer], windows)
+    vectors, squares = (torch.cat([getattr(one, part) for one in found]) for part in ("vectors", "squares"))
+    if not (squares > 0).all():
         raise InputError("windows of distances are not defined, all distances are equal; leave the layer out")
-    n, cells = ranks.n, ranks.vectors[0].double()
-    apart = pair_cells(n, cells.device)
-    values, ordered = cells[apart], cells[apart].sort().values
-    vectors = cells.new_zeros(len(windows), len(cells))
-    for vector, (low, high) in zip(vectors, windows, strict=True):
-        within = clipped(values, ordered, low, high)
-        vector[apart] = within - within.mean()
-    vectors /= torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    kernels = Kernels(n, vectors.float(), torch.ones(len(windows), dtype=torch.float64))
-    return LayerState("trsa_0_1", "robust", None, n, len(windows), kernels)
+    return LayerState(
+        "trsa_0_1", "robust", None, len(layer), len(windows), Kernels(len(layer), vectors, squares)
+    )
 
 
 def window_rows(x, y, edges, count, alpha, resamples, confidence, seed):

@@ -157,8 +157,11 @@ def colour_places(run, artifact):
 def alignment(run, artifact):
     """Every layer pair of every model pair asked for, once, with a score that the metric can have."""
     table, params = read_parts([run.path(artifact)], SCORES), run.params(artifact)
+    metric = run.metric(artifact)
     yield from scores_in_bounds(table)
-    wanted = {(x, y, k) for x, y in params["pairs"] for k in params["k"]}
+    if set(table.metric) != {metric}:
+        yield f"holds scores of {', '.join(sorted(set(table.metric) ^ {metric}))}"
+    wanted = {(x, y, k) for x, y in params["pairs"] for k in params["metrics"][metric]}
     groups = table.groupby(["model_x", "model_y", "k"], dropna=False)
     found = {(x, y, None if pd.isna(k) else int(k)) for x, y, k in groups.groups}
     if found != wanted:
@@ -168,11 +171,11 @@ def alignment(run, artifact):
         if len(group) != grid or group.duplicated(["layer_x", "layer_y"]).any():
             yield f"{x}, {y}: {len(group)} layer pairs, not each of {grid} once"
 
-    if params["metric"] == "mutual_knn":
+    if metric == "mutual_knn":
         yield from _triangles(table)
-    if METRICS[params["metric"]].kernel == "ranks" and (table.n > SAMPLES_HELD).any():
+    if METRICS[metric].kernel == "ranks" and (table.n > SAMPLES_HELD).any():
         yield from _errors_of_ranks(run.path(artifact))
-    if METRICS[params["metric"]].family == "tree":
+    if METRICS[metric].family == "tree":
         yield from _tree_distances(run.path(artifact))
 
 
@@ -322,7 +325,7 @@ def calibration(run, artifact):
         yield "a null's mean lies above its threshold"
     if (table.calibrated_score < 0).any():
         yield "a calibrated score is negative"
-    if METRICS[params["metric"]].maximum is not None and (table.calibrated_score > 1 + ROUNDING).any():
+    if METRICS[run.metric(artifact)].maximum is not None and (table.calibrated_score > 1 + ROUNDING).any():
         yield "a calibrated score is above 1"
     if not (table.ci_low.isna() == table.ci_high.isna()).all() or (table.ci_low > table.ci_high).any():
         yield "an interval is the wrong way round"

@@ -82,6 +82,10 @@ class Run:
         """Its kind, by where it lies."""
         return kind_of(artifact)
 
+    def metric(self, tile):
+        """The metric of a tile of alignments or of nulls, by where it lies."""
+        return Path(tile).parent.name
+
     def sha256(self, artifact):
         """Its digest by its record."""
         return self.made[artifact]["outputs"][artifact]["sha256"]

@@ -78,8 +78,8 @@ def _neighbors(run, artifact, rng, ids, first):
 
 def alignment(run, artifact, rng):
     """The scores of some layer pairs."""
-    table, params = pd.read_parquet(run.path(artifact)), run.params(artifact)
-    name, spec = params["metric"], METRICS[params["metric"]]
+    table, name = pd.read_parquet(run.path(artifact)), run.metric(artifact)
+    spec = METRICS[name]
     reasons, worst = [], 0.0
     if spec.family in ("kernel", "cknna", "tree") and table.n.max() > MADE_AGAIN:
         raise NotHere(f"not made again: it takes n x n matrices of {table.n.max():,} items")
@@ -111,21 +111,19 @@ def alignment(run, artifact, rng):
 
 def _source(run, artifact, model):
     """The input of a tile that holds a model."""
-    params = run.params(artifact)
-    folder = "neighbors" if METRICS[params["metric"]].family == "neighbors" else "features"
+    folder = "neighbors" if METRICS[run.metric(artifact)].family == "neighbors" else "features"
     return next(s for s in run.inputs(artifact) if s.endswith(f"/{model}.safetensors") and f"/{folder}/" in s)
 
 
 def _layer(run, artifact, model, layer):
     """A layer of a model as a tile's metric takes it: prepared features (n, d) or None, neighbour ids (n, k) or None."""
-    source, params = _source(run, artifact, model), run.params(artifact)
+    source = _source(run, artifact, model)
     if run.kind(source) == "neighbors":
         return None, read_index(run.path(source))[0][layer].numpy()
     x = _layers(run, artifact, model)[layer]
     table = run.path(source.replace("/features/", "/neighbors/"))
-    if (
-        METRICS[params["metric"]].needs_k and table.is_file()
-    ):  # so that equal neighbours come in the same order
+    # So that equal neighbours come in the same order:
+    if METRICS[run.metric(artifact)].needs_k and table.is_file():
         return x, read_index(table)[0][layer].numpy()
     return x, None
 
@@ -264,7 +262,7 @@ def colour(run, artifact, rng):
 def calibration(run, artifact, rng):
     """The whole null of one model pair."""
     params = run.params(artifact)
-    if params["metric"] != "mutual_knn":
+    if run.metric(artifact) != "mutual_knn":
         raise NotHere("nulls are made again for mutual k-NN only")
     table = pd.read_parquet(run.path(artifact))
     tables = {

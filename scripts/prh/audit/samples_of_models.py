@@ -144,7 +144,7 @@ def performance(run, artifact, rng):
 
 
 def likelihoods(run, artifact, rng):
-    """Some places, each after what stands before it in its window."""
+    """Some places, each after what stands before it in the first window that it stands in."""
     inputs, params = _inputs(run, artifact, "model", "corpus"), run.params(artifact)
     tensors, _ = read_tensors(run.path(artifact), LIKELIHOODS_FORMAT)
     check_room(inputs["model"])
@@ -155,7 +155,8 @@ def likelihoods(run, artifact, rng):
     allowed, reasons = _tolerance(FEATURE_TOLERANCE, params["weights"].get("dtype")), []
     chosen = sorted(rng.choice(params["inputs"], size=ITEMS, replace=False).tolist())
     for place in chosen:
-        begin = place - place % (params["window"] - 1)
+        further = place - (params["window"] - 1)  # beyond the first window's places
+        begin = (further // params["stride"] + 1) * params["stride"] if further >= 0 else 0
         with torch.inference_mode():
             logits = model(torch.tensor([[first, *tokens[begin:place]]])).logits[0, -1].double()
         again = logits.log_softmax(dim=0)[tensors["labels"]]

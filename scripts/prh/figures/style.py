@@ -69,6 +69,7 @@ def save(figure, table, outputs):
             foot = figure.get_supxlabel()
             figure.supxlabel(f"{foot}\n{note}" if foot else note, fontsize=7.5, color="0.35")
         fitted(figure)
+        figure.set_layout_engine("none")  # found once, for both files
         words = {key: STYLE[key] for key in ("text.parse_math", "font.family")}
         with mpl.rc_context(words), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from font")  # they were named

@@ -41,12 +41,15 @@ class CaptionScore:
     caption_bits: list[float]
 
 
-def bits_per_byte(model, tokenizer, text, window, stride, device="cpu"):
+def bits_per_byte(model, tokenizer, text, window, stride, device="cpu", seen=None):
     """Bits per UTF-8 byte of `text` under a causal language model; lower is better.
 
     sum over tokens of -log2 p(token | context) / bytes, as in the paper's section 3 (after Delétang et al. 2024).
     Windows of `window` tokens, each opened by the beginning-of-sequence token, move on by `stride` tokens;
     every token is scored once, in the first window that it stands in.
+
+    seen: a function that is called with the number of each window's first scored token and the logits (tokens, vocabulary),
+    float32, by which its tokens were scored: what else is asked of them needs no second pass.
 
     Raises `InputError` if the text has no tokens or the tokenizer has neither a first nor a last token.
     """
@@ -59,7 +62,10 @@ def bits_per_byte(model, tokenizer, text, window, stride, device="cpu"):
     nats, spans = [], list(windows(len(tokens), window - 1, stride))
     for begin, scored_from, end in progress(spans, "scoring", unit="window"):
         ids = torch.cat([torch.tensor([first]), tokens[begin:end]]).unsqueeze(0).to(device)
-        nats.append(_negative_log_likelihood(model, ids, end - scored_from))
+        logits = _logits(model, ids, end - scored_from)
+        nats.append(_negative_log_likelihood(logits, ids[0, scored_from - end :]))
+        if seen:
+            seen(scored_from, logits)
     size = len(text.encode("utf-8"))
     return BitsPerByte(math.fsum(nats) / math.log(2) / size, size, len(tokens), len(spans), nats)
 
@@ -109,8 +115,12 @@ def caption_bits_per_byte(model, tokenizer, captions, batch_tokens=None, device=
     )
 
 
-def _negative_log_likelihood(model, ids, count):
-    """Nats of the last `count` tokens of ids (1, t), summed in float64."""
+def _logits(model, ids, count):
+    """By which the last `count` tokens of ids (1, t) are scored: (count, vocabulary) float32."""
     with torch.inference_mode():
-        logits = model(input_ids=ids, logits_to_keep=count + 1).logits[0, :-1].float()
-    return torch.nn.functional.cross_entropy(logits, ids[0, -count:], reduction="none").double().sum().item()
+        return model(input_ids=ids, logits_to_keep=count + 1).logits[0, :-1].float()
+
+
+def _negative_log_likelihood(logits, ids):
+    """Nats of the tokens ids (t,), summed in float64."""
+    return torch.nn.functional.cross_entropy(logits, ids, reduction="none").double().sum().item()
