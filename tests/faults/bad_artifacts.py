@@ -186,7 +186,7 @@ def caches():
     yield Row("neighbours-of-some-rows", [part_of_neighbours], JOIN, (f"{PART}: rows from 4 on are missing; make them anew",))
     yield Row("neighbours-of-rows-halved", [part_of_neighbours, damage(PART, halved)], JOIN, (PART, "cannot be read as a prh-neighbor-rows 1 file"))
     yield Row("neighbours-of-other-items", [neighbours_of("a"), neighbours_of("b", n=9)], KNN, ("a.safetensors and ", "b.safetensors: n differs: 8 and 9"))
-    yield Row("neighbours-too-few", [neighbours_of("a"), neighbours_of("b")], KNN.but(k=[3]), (ids, "3"))
+    yield Row("neighbours-too-few", [neighbours_of("a"), neighbours_of("b")], KNN.but(metrics={"mutual_knn": [3]}), (ids, "3"))
 
 
 # Scores and tables.
