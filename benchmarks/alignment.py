@@ -331,8 +331,8 @@ def blocks(metric: str, n: int) -> dict:
         "threads": 1,
         "work": f"{metric}, n = {n:,}, widths 384 and 256",
         "ours_s": first + took,
-        "note": f"{first / 2:.0f} s for each layer and {took:.2f} s for the pair, of the processor; {peak:.1f} GB; score {score:.6f}, "
-        f"off by at most {sum(errors):.1e} from bins",
+        "note": f"{first / 2:.0f} s for each layer and {took:.2f} s for the pair, of the processor; {peak:.1f} GB; score {score:.6f}"
+        + (f", off by at most {sum(errors):.1e} from bins" if any(errors) else ""),
         **dict.fromkeys(names, float("nan")),
     }
 
