@@ -76,8 +76,9 @@ def forecast(jobs, limits, now):
     ground = sum(job.cost * done[name] for name, job in work.items()) / sum(job.cost for job in work.values())
     if ground < GROUND:
         return {}
-    # Which of several jobs begins first is Snakemake's choice: between the best, the longest, and the worst, the shortest.
-    best, worst = (_played(jobs, limits, expected, now, first) for first in (max, min))
+    # Which of several jobs begins first is Snakemake's choice: between the best, the longest, and the worst, that one last.
+    longest = max((name for name in reversed(jobs) if jobs[name].waits), key=expected.get, default=None)
+    best, worst = (_played(jobs, limits, expected, now, last) for last in (None, longest))
     return {name: (end + worst[name]) / 2 for name, end in best.items()}
 
 
@@ -113,17 +114,17 @@ def _speeds(jobs, took):
     return speeds
 
 
-def _played(jobs, limits, expected, now, first):
+def _played(jobs, limits, expected, now, last):
     """The rest of the run, {name: end}: a job begins as soon as those before it are done and there is room, by priority.
 
-    first: of equals the longest (max) or the shortest (min).
+    Of equals the longest begins first; last: a job that begins after its equals.
     """
     place = {name: i for i, name in enumerate(jobs)}
     left, followers = {}, {}  # of each job that waits: how many are before it; of each job: which wait for it
     ready = {}  # heaps of jobs that may begin, by what they need
 
     def may_begin(name):
-        order = -jobs[name].priority, -expected[name] if first is max else expected[name], place[name], name
+        order = -jobs[name].priority, name == last, -expected[name], place[name], name
         heappush(ready.setdefault(jobs[name].needs, []), order)
 
     for name, job in jobs.items():

@@ -1,7 +1,7 @@
 """The time left that a run says: by what jobs cost, by what they took, by how many run at once.
 
-From a tenth of the run on it is right within a factor of 1.5, in a recorded default run and, but for one saying in a hundred, in
-simulated ones of the paper's plan: which of two equal jobs begins first nobody knows. To record the default run anew, helpers/runs.py says how.
+From a tenth of the run on it is right within a factor of 1.5, in a recorded default run and in simulated ones of the paper's
+plan. To record the default run anew, helpers/runs.py says how.
 """
 
 import math
@@ -109,9 +109,8 @@ SPEEDS = [(1, 1), (0.4, 1), (3, 0.5)]  # of the machine and of the network: time
 @pytest.mark.parametrize(("speed", "network"), SPEEDS)
 def test_of_simulated_runs_of_the_papers_plan(paper, speed, network):
     """Two models at a time."""
-    runs = [ratios(paper, (16,), simulated(paper, (16,), speed, network, seed)) for seed in range(20)]
-    assert sum(len(far(found)) for found in runs) <= 0.01 * len(runs) * len(SHARES)
-    assert all(0.6 < ratio < 1 / 0.6 for found in runs for ratio in found.values())
+    runs = [simulated(paper, (16,), speed, network, seed) for seed in range(10)]
+    assert [far(ratios(paper, (16,), times)) for times in runs] == [{}] * 10
 
 
 @pytest.mark.parametrize("cores", [32, 64])
