@@ -165,7 +165,7 @@ class _Source(NamedTuple):
 @cache  # many scripts share a module, and every start of Snakemake asks for all of them
 def _source(code):
     tree, imports = ast.parse(code), []
-    for node in ast.walk(tree):
+    for node in _statements(tree.body):
         if isinstance(node, ast.Import):
             imports += [(0, alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -174,6 +174,14 @@ def _source(code):
         not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in tree.body
     )
     return _Source(tuple(imports), acts)
+
+
+def _statements(nodes):
+    """Statements and all within them; `ast.walk` looks at each expression, too, which takes several times as long."""
+    for node in nodes:
+        yield node
+        for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+            yield from _statements(getattr(node, part, ()))
 
 
 @cache

@@ -7,6 +7,10 @@ from jsonschema import Draft202012Validator
 
 from prh.errors import InputError
 
+YAML = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # in C where it was built: ten times as fast, at every start
+
 
 def as_yaml(value, given, nested=False):
     """`value` with the texts within what the command line gave read as YAML reads them: numbers, true, null.
@@ -28,7 +32,7 @@ def as_yaml(value, given, nested=False):
 
 def read_schema(folder, name):
     """The schema of the configuration, or of a table."""
-    return yaml.safe_load((Path(folder) / f"{name}.schema.yaml").read_text())
+    return yaml.load((Path(folder) / f"{name}.schema.yaml").read_text(), YAML)
 
 
 def with_defaults(schema, value):
