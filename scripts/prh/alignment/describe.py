@@ -6,7 +6,7 @@ participation ratio of the centred features, (sum of eigenvalues)^2 / sum of the
 
 import torch
 
-from prh.alignment.neighbors import centre
+from prh.alignment.neighbors import centre, gram
 from prh.alignment.preprocess import exact_threshold, sampled_threshold
 
 
@@ -40,5 +40,5 @@ def mean_cosine(layer):
 def participation_ratio(layer):
     """(tr C)^2 / tr C^2 of the covariance C of (n, d), by the smaller of the two Gram matrices; 1 to min(n - 1, d)."""
     points = centre(layer.double())
-    gram = points @ points.T if len(points) < points.shape[1] else points.T @ points
-    return float(gram.diagonal().sum().square() / gram.square().sum())
+    products = gram(points if len(points) < points.shape[1] else points.T.contiguous())
+    return float(products.diagonal().sum().square() / products.square().sum())

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from prh.alignment.blocks import Blocks, block_products, make_blocks, squared_distances
 from prh.alignment.catalogue import SAMPLES_HELD
-from prh.alignment.largest import in_order
 from prh.alignment.neighbors import centre, gram
 
 DENSE_LIMIT = SAMPLES_HELD  # above, linear kernels go by way of the features, others by blocks
@@ -23,9 +22,6 @@ CHUNK = 2**10  # matrix cells multiplied at a time in float32; the sums are adde
 TOGETHER = 16  # permutations multiplied at a time at most: larger products, of less overhead
 WIDE = 512  # columns of such a product: more no longer help, and are more to hold
 LINEAR = ("linear", "unbiased")
-SAME_ROW = (
-    4 * torch.finfo(torch.float32).eps
-)  # of a row's length: what rounding makes of two equal rows, and a margin
 
 
 @dataclass
@@ -61,7 +57,7 @@ def make_kernels(layers: list[Tensor], kind: str, sigma: float = 1.0) -> Kernels
     """The centred kernels of the prepared layers (n, d_l) of one model.
 
     kind: "linear" (HKH), "unbiased" (U-centred, so that dot products are the unbiased HSIC of Song et al. 2012),
-        "rbf" (exp(-|a - b|^2 / (2 sigma^2)), then HKH); for ranks of distances see `rank_kernels`.
+        "rbf" (exp(-|a - b|^2 / (2 sigma^2)), then HKH); for ranks of distances see the module `distances`.
     Above DENSE_LIMIT samples no matrix is kept; see `Features` and the module `blocks`.
     """
     n = len(layers[0])
@@ -79,32 +75,6 @@ def make_kernels(layers: list[Tensor], kind: str, sigma: float = 1.0) -> Kernels
         if squares[-1] > 0:
             vector /= squares[-1].sqrt()
     return Kernels(n, vectors, torch.stack(squares))
-
-
-def rank_kernels(layers: list[Tensor], windows: list[tuple[float, float]]) -> list[Kernels | Blocks]:
-    """The kernels of ranks of the pairwise distances of prepared layers (n, d_l), for each of some windows; ranked once for all.
-
-    windows: quantiles l < u; ranks below the one are as low as it, those above the other as high (the geo-topological transform
-        of Lin and Kriegeskorte 2023, arXiv:2309.11028); (0, 1) leaves them as they are.
-    Above DENSE_LIMIT samples no matrix is kept; see the module `blocks`.
-    """
-    n = len(layers[0])
-    if n > DENSE_LIMIT:
-        centred = [centre(layer) for layer in layers]
-        return [make_blocks(centred, "ranks", window=window) for window in windows]
-    apart = pair_cells(n, layers[0].device)
-    made = [layers[0].new_zeros(len(layers), n * (n + 1) // 2) for _ in windows]
-    squares = torch.zeros(len(windows), len(layers), dtype=torch.float64, device=apart.device)
-    for number, layer in enumerate(layers):
-        ranks, order = _ranks(_distances(layer))
-        places = apart.index_select(0, order)
-        for vectors, square, window in zip(made, squares, windows, strict=True):
-            within = clipped(ranks, ranks, *window)
-            within = within - within.mean()
-            square[number] = 2 * within.square().sum()
-            within *= (2 / square[number]).sqrt() if square[number] > 0 else 0
-            vectors[number].scatter_(0, places, within.to(vectors))
-    return [Kernels(n, vectors, square) for vectors, square in zip(made, squares, strict=True)]
 
 
 def kernel_products(
@@ -186,51 +156,6 @@ def _u_centre(kernel: Tensor) -> Tensor:
     return kernel.sub_(shift.unsqueeze(1)).sub_(shift).fill_diagonal_(0)
 
 
-def _distances(layer: Tensor) -> Tensor:
-    """Squared distances of all pairs of rows of a layer (n, d), in float32, which says what is equal: (n (n - 1) / 2,), row by row.
-
-    Computed in double precision, since ranks tell distances apart that hardly differ; rows that differ by no more than
-    rounding (`SAME_ROW`) have none, so that a window of the nearest pairs does not rank noise.
-    """
-    n, products = len(layer), gram(layer.double())
-    rows, columns = _half_indices(n, layer.device)
-    lengths = products.diagonal().clone()
-    sums = lengths.index_select(0, rows).add_(lengths.index_select(0, columns))
-    distances = products.flatten().index_select(0, _half_cells(n, layer.device)).mul_(-2).add_(sums)
-    distances *= distances >= sums.mul_(SAME_ROW**2)
-    return distances.float().index_select(0, pair_cells(n, layer.device))
-
-
-def _ranks(distances: Tensor) -> tuple[Tensor, Tensor]:
-    """Mid-ranks of the distances (n (n - 1) / 2,) of all pairs, float64, in rising order, and the pairs' places in that order.
-
-    Kriegeskorte et al. 2008.
-    """
-    rising, order = in_order(distances)
-    _, counts = torch.unique_consecutive(rising, return_counts=True)
-    return (counts.cumsum(0).double() - (counts - 1) / 2).repeat_interleave(counts), order
-
-
-def clipped(values: Tensor, ascending: Tensor, low: float, high: float) -> Tensor:
-    """Values clipped to a window of the quantiles of `ascending`, the same in order.
-
-    Where so many are equal that both ends are one value, what lies beyond it is 1, or else what reaches it: the limit.
-    """
-    below, above = quantile(ascending, low), quantile(ascending, high)
-    if above > below:
-        return values.clamp(below, above)
-    beyond = values > above
-    return (beyond if beyond.any() else values >= above).to(values)
-
-
-def quantile(ascending: Tensor, share: float) -> float:
-    """The linear quantile of values in order."""
-    place = share * (len(ascending) - 1)
-    below = int(place)
-    above = min(below + 1, len(ascending) - 1)
-    return float(ascending[below] + (place - below) * (ascending[above] - ascending[below]))
-
-
 @lru_cache(maxsize=2)
 def _half_cells(n: int, device: torch.device) -> Tensor:
     """Positions, in a flattened (n, n) matrix, of its lower half with the diagonal, row by row."""
@@ -258,14 +183,6 @@ def diagonal_cells(n: int, device: torch.device) -> Tensor:
     """Positions of the diagonal in the lower half."""
     i = torch.arange(n, device=device)
     return i * (i + 3) // 2
-
-
-@lru_cache(maxsize=2)
-def pair_cells(n: int, device: torch.device) -> Tensor:
-    """Positions in the lower half of what is of two different samples, not of the diagonal: (n (n - 1) / 2,)."""
-    apart = torch.ones(n * (n + 1) // 2, dtype=torch.bool, device=device)
-    apart[diagonal_cells(n, device)] = False
-    return apart.nonzero().flatten()
 
 
 def _make_features(centred: list[Tensor], kind: str, n: int) -> Features:

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from prh.alignment.catalogue import METRICS, check_metric
 from prh.alignment.cknna import cknna_graph, cknna_products
-from prh.alignment.kernels import kernel_products, make_kernels, permuted_products, rank_kernels
+from prh.alignment.distances import of_distances
+from prh.alignment.kernels import kernel_products, make_kernels, permuted_products
 from prh.alignment.knn_graph import grouped_products, make_graph, shared, sum_products
 from prh.alignment.knn_order import edit_distances, longest_common
 from prh.alignment.neighbors import Ranking, check_k, index_layers, rank
 from prh.alignment.preprocess import check_layers
 from prh.alignment.subspaces import procrustes_scores, procrustes_shapes, svcca_bases, svcca_scores
-from prh.alignment.trees import make_trees, tree_scores
+from prh.alignment.trees import tree_scores
 from prh.errors import InputError
 
 EPSILON = 1e-6  # what the official code adds to denominators
@@ -63,10 +64,14 @@ def layer_states(
     k: int | None = None,
     mode: str = "robust",
 ) -> dict[str, LayerState]:
-    """As `layer_state`, of several metrics, by name: the distances that windows are of are ranked once for all."""
+    """As `layer_state`, of several metrics, by name: those of distances find, and rank, them once for all."""
     counts = {metric: _check_request(metric, layers, k, mode) for metric in metrics}
     windows = {metric: METRICS[metric].window for metric in metrics if METRICS[metric].kernel == "ranks"}
-    made = dict(zip(windows, rank_kernels(list(layers), [*windows.values()]), strict=True)) if windows else {}
+    made = {}
+    if apart := [metric for metric in metrics if METRICS[metric].of_distances]:
+        trees = [metric for metric in apart if metric not in windows]
+        kernels, grown = of_distances(list(layers), [*windows.values()], trees=bool(trees))
+        made = dict(zip(windows, kernels, strict=True)) | dict.fromkeys(trees, grown)
     states = {}
     for metric, n in counts.items():
         data = made[metric] if metric in made else _state(metric, layers, k, mode)
@@ -106,7 +111,7 @@ def _check_request(metric, layers, k, mode) -> int:
 
 
 def _state(metric, layers, k, mode):
-    """The data of a state, of a metric that is not of ranks of distances."""
+    """The data of a state, of a metric that is not of distances."""
     spec = METRICS[metric]
     if spec.family == "neighbors":
         ids = layers[:, :, :k] if _is_table(layers) else index_layers(layers, k)
@@ -116,8 +121,6 @@ def _state(metric, layers, k, mode):
         return cknna_graph(ranked, k, spec.variant)
     if spec.family == "kernel":
         return make_kernels(list(layers), spec.kernel, spec.sigma)
-    if spec.family == "tree":
-        return make_trees(list(layers))
     if metric == "svcca":
         return svcca_bases(list(layers), exact=mode == "robust")
     return procrustes_shapes(list(layers))

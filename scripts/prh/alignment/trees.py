@@ -9,6 +9,7 @@ An edge of A outside of A's own tree is the longest on a circle of A, so that mi
 the 2 (n - 1) edges of both trees. So a layer's tree is found once, and a permutation only renames the samples of one of them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +18,9 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from torch import Tensor
 
-from prh.alignment.neighbors import centre, gram
+from prh.alignment.neighbors import centre
 from prh.errors import InputError
 
-DENSE = 4096  # samples up to which all inner products are held
 BLOCK = 2048  # rows of distances that are held at a time
 BINS = 2**16  # of the distances, to find a quantile among them without holding all
 TOGETHER = 64  # spanning trees that are found in one call, as parts of one graph
@@ -29,7 +29,7 @@ QUANTILE = 0.9
 
 @dataclass
 class Trees:
-    """The trees of one model's layers: ends (layers, 2, n - 1) int, lengths (layers, n - 1) float64, and their sums (layers,)."""
+    """The trees of one model's layers: ends (layers, 2, n - 1) int, the lower first, lengths (layers, n - 1) float64, and their sums (layers,)."""
 
     n: int
     ends: np.ndarray
@@ -37,25 +37,28 @@ class Trees:
     weights: np.ndarray
 
 
-def make_trees(layers: list[Tensor]) -> Trees:
-    """The minimum spanning trees of prepared layers (n, d_l), in units of the 0.9-quantile of all n x n distances.
+def tree_of(number: int, layer: Tensor, squares: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The minimum spanning tree of a prepared layer (n, d), the `number`-th: ends (2, n - 1), the lower first, and lengths (n - 1,).
 
-    Raises InputError for a layer whose samples all are equal.
+    Lengths are in units of the 0.9-quantile of all n x n distances. squares: the squared distances (n, n), float64; without
+    them none are held.
+    Raises InputError where nine tenths of the distances are 0.
     """
-    n = len(layers[0])
-    found = []
-    for number, layer in enumerate(layers):
-        points = centre(layer.double().cpu())
-        squares = squared_distances(points) if n <= DENSE else None
-        unit = distance_quantile(points.numpy(), squares)
-        if not unit > 0:
-            raise InputError(
-                f"layer {number}: rtd_lite is not defined, nine tenths of its distances are 0; leave it out"
-            )
-        ends, lengths = spanning_tree(points.numpy(), squares)
-        found.append((ends, lengths / unit))
-    ends, lengths = (np.stack(part) for part in zip(*found, strict=True))
-    return Trees(n, ends, lengths, lengths.sum(axis=1))
+    points = centre(layer.double().cpu()).numpy()
+    squares = None if squares is None else squares.cpu().numpy()
+    unit = distance_quantile(points, squares)
+    if not unit > 0:
+        raise InputError(
+            f"layer {number}: rtd_lite is not defined, nine tenths of its distances are 0; leave it out"
+        )
+    ends, lengths = spanning_tree(points, squares)
+    return np.sort(ends, axis=0), lengths / unit
+
+
+def make_trees(grown: Iterable[tuple[np.ndarray, np.ndarray]]) -> Trees:
+    """The trees of one model's layers, each as `tree_of` gives it."""
+    ends, lengths = (np.stack(part) for part in zip(*grown, strict=True))
+    return Trees(ends.shape[2] + 1, ends, lengths, lengths.sum(axis=1))
 
 
 def tree_scores(x: Trees, y: Trees, permutations: Tensor) -> Tensor:
@@ -86,9 +89,9 @@ def _joint_weights(x, y, permutations):
         # Of a pair of samples the sparse routine takes the shorter of its two cells: x's edges lie above the diagonal, y's below.
         rows, columns, values = [], [], []
         for place, (p, i, j) in enumerate(some):
-            a, b = np.sort(x.ends[i], axis=0), np.sort(renamed[p][y.ends[j]], axis=0)
-            rows += [a[0] + place * n, b[1] + place * n]
-            columns += [a[1] + place * n, b[0] + place * n]
+            (low, high), b = x.ends[i], renamed[p][y.ends[j]]
+            rows += [low + place * n, np.maximum(*b) + place * n]
+            columns += [high + place * n, np.minimum(*b) + place * n]
             values += [x.lengths[i], y.lengths[j]]
         cells = np.concatenate(values) + 1  # a length of 0 would count as no edge
         graph = sparse.csr_array(
@@ -101,17 +104,6 @@ def _joint_weights(x, y, permutations):
     return found
 
 
-def squared_distances(points: Tensor) -> np.ndarray:
-    """The squared distances of points (n, d), as far as differences of squares tell them: (n, n) float64, 0 with itself."""
-    found = gram(points).numpy()
-    lengths = found.diagonal().copy()
-    found *= -2
-    found += lengths
-    found += lengths[:, None]
-    np.fill_diagonal(found, 0)
-    return np.maximum(found, 0, out=found)
-
-
 def spanning_tree(points: np.ndarray, squares: np.ndarray | None = None):
     """A minimum spanning tree of points (n, d) by Prim's algorithm: ends (2, n - 1), lengths (n - 1,).
 
@@ -119,17 +111,16 @@ def spanning_tree(points: np.ndarray, squares: np.ndarray | None = None):
     """
     n = len(points)
     lengths = (points**2).sum(axis=1)
-    nearest, link = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
-    ends, inside = np.empty((2, n - 1), dtype=np.int64), np.zeros(n, dtype=bool)
+    nearest, link, taken = np.full(n, np.inf), np.zeros(n, dtype=np.int64), np.zeros(n)
+    ends, closer, reach = np.empty((2, n - 1), dtype=np.int64), np.empty(n, dtype=bool), np.empty(n)
     last = 0
     for number in range(n - 1):
-        inside[last] = True
+        taken[last] = np.inf
         away = lengths + lengths[last] - 2 * (points @ points[last]) if squares is None else squares[last]
-        closer = (away < nearest) & ~inside
+        np.less(away, nearest, out=closer)
         np.copyto(nearest, away, where=closer)
-        link[closer] = last
-        nearest[last] = np.inf
-        last = int(nearest.argmin())
+        np.copyto(link, last, where=closer)
+        last = int(np.add(nearest, taken, out=reach).argmin())
         ends[:, number] = link[last], last
     # The differences of squares round: the few lengths that count are computed anew.
     return ends, np.linalg.norm(points[ends[0]] - points[ends[1]], axis=1)

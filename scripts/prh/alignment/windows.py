@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from prh.alignment.calibration import bootstrap_interval, permutations, summarise
-from prh.alignment.kernels import DENSE_LIMIT, Kernels, rank_kernels
-from prh.alignment.metrics import LayerState, pair_scores, permuted_scores
+from prh.alignment.distances import of_distances
+from prh.alignment.kernels import DENSE_LIMIT, Kernels, square_matrix
+from prh.alignment.metrics import LayerState, pair_scores
 from prh.errors import InputError
 
 
@@ -25,7 +26,7 @@ def window_state(layer, windows):
         raise InputError(
             f"windows of distances keep n x n matrices, which {len(layer)} samples are too many for"
         )
-    found = rank_kernels([layer], windows)
+    found, _ = of_distances([layer], windows)
     vectors, squares = (torch.cat([getattr(one, part) for one in found]) for part in ("vectors", "squares"))
     if not (squares > 0).all():
         raise InputError("windows of distances are not defined, all distances are equal; leave the layer out")
@@ -39,7 +40,9 @@ def window_rows(x, y, edges, count, alpha, resamples, confidence, seed):
     windows = windows_of(edges)
     one, other = (window_state(layer, windows) for layer in (x, y))
     scores = pair_scores(one, other).diagonal().numpy()
-    null = permuted_scores(one, other, permutations(one.n, count, seed)).diagonal(dim1=1, dim2=2).numpy()
+    null = np.stack(
+        [_null(one, other, w, permutations(one.n, count, seed)) for w in range(len(windows))], axis=1
+    )
     found = summarise(scores, null, alpha)
     rows = []
     for number, (low, high) in enumerate(windows):
@@ -50,3 +53,23 @@ def window_rows(x, y, edges, count, alpha, resamples, confidence, seed):
         row |= {name: float(values[number]) for name, values in found.items()}
         rows.append(row | {"null_sd": float(np.std(null[:, number], ddof=1))})
     return rows
+
+
+def _null(x, y, number, permuted):
+    """The scores of one window with y's samples permuted: (p,).
+
+    Most pairs of samples lie beyond a window, and are clipped to one value. y's centred cells have no sum, so that value may be
+    taken off all of x's, and only the pairs that are left are looked up.
+    """
+    a, b = (square_matrix(state.data, number).cpu().numpy() for state in (x, y))
+    rows, columns = np.tril_indices(x.n, -1)
+    values = a[rows, columns]
+    values -= max(values.min(), values.max(), key=lambda end: (values == end).sum())
+    left = values.nonzero()
+    rows, columns, values = rows[left], columns[left], 2 * values[left]
+    scores = []
+    for labels in permuted.numpy():
+        places = (labels * x.n).take(rows)
+        places += labels.take(columns)
+        scores.append(values @ b.take(places))
+    return np.array(scores, dtype=float)
