@@ -34,7 +34,8 @@ def models():
 def test_blocks_give_what_the_matrix_gives(models, metric, monkeypatch):
     order = torch.randperm(N, generator=torch.Generator().manual_seed(1))
     whole = [layer_state(metric, side) for side in models]
-    monkeypatch.setattr("prh.alignment.kernels.DENSE_LIMIT", 10)
+    for module in ("kernels", "distances"):
+        monkeypatch.setattr(f"prh.alignment.{module}.DENSE_LIMIT", 10)
     blocks = [layer_state(metric, side) for side in models]
     allowed = 2e-6 + blocks[0].data.errors[:, None] + blocks[1].data.errors
     assert float(allowed.max()) < 2e-3
