@@ -106,6 +106,14 @@ def test_the_quantile_of_many_distances_is_that_of_all(monkeypatch):
     assert trees.distance_quantile(points) == pytest.approx(expected, rel=1e-12)
 
 
+def test_trees_of_many_samples_are_those_of_few(monkeypatch):
+    whole = lite(CASES[0])
+    monkeypatch.setattr("prh.alignment.distances.DENSE_LIMIT", 10)
+    assert lite(CASES[0]) == pytest.approx(whole, rel=1e-9)
+    with pytest.raises(InputError, match="layer 1: rtd_lite is not defined"):
+        layer_state("rtd_lite", [sides("0")[0], torch.ones(64, 3)])
+
+
 def test_equal_samples_weigh_nothing():
     x, y = (side[:40].repeat(2, 1) for side in sides("0"))
     doubled, single = (layer_state("rtd_lite", [part]).data.weights[0] for part in (x, x[:40]))

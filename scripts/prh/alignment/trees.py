@@ -141,6 +141,8 @@ def distance_quantile(points: np.ndarray, squares: np.ndarray | None = None) -> 
         low, high = np.sqrt(found[ranks])
         return float(low + (place - below) * (high - low))
     lengths = (points**2).sum(axis=1)
+    if not lengths.any():
+        return 0.0
 
     def blocks():
         for start in range(0, n, BLOCK):
