@@ -87,7 +87,7 @@ def made(folder):
     [
         ("scripts/plot_alignment_matrix.py", {"plot_alignment_matrix"}),
         ("scripts/prh/figures/metrics.py", {f"plot_{n}" for n in ("alignment_by_metric", "cknna_by_k", "metric_agreement", "metric_properties", "raw_vs_calibrated")}),
-        ("scripts/prh/performance/correlation.py", {"correlate", "plot_raw_vs_calibrated", "plot_published_alignment", "plot_published_by_metric"}),
+        ("scripts/prh/performance/correlation.py", {"correlate", *(f"plot_{n}" for n in ("raw_vs_calibrated", "alignment_over_n", "published_alignment", "published_by_metric"))}),
     ],
 )  # fmt: skip
 def test_an_edit_runs_again_what_uses_it(finished, file, rules):
