@@ -5,15 +5,14 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from prh.alignment.blocks import Blocks, make_blocks
+from prh.alignment.blocks import Blocks, make_blocks, squared_distances
 from prh.alignment.kernels import DENSE_LIMIT, Kernels, diagonal_cells
 from prh.alignment.largest import in_order
 from prh.alignment.neighbors import centre, gram
 from prh.alignment.trees import Trees, make_trees, tree_of
 
-SAME_ROW = (
-    4 * torch.finfo(torch.float32).eps
-)  # of a row's length: what rounding makes of two equal rows, and a margin
+# Of a row's length: what rounding makes of two equal rows, and a margin.
+SAME_ROW = 4 * torch.finfo(torch.float32).eps
 
 
 def of_distances(
@@ -35,7 +34,7 @@ def of_distances(
     squares = torch.zeros(len(windows), len(layers), dtype=torch.float64, device=layers[0].device)
     grown = []
     for number, layer in enumerate(layers):
-        apart = squared_distances(layer)
+        apart = pair_distances(layer)
         if trees:
             grown.append(tree_of(number, layer, apart))
         if windows:
@@ -46,7 +45,7 @@ def of_distances(
     return kernels, make_trees(grown) if trees else None
 
 
-def squared_distances(layer: Tensor) -> Tensor:
+def pair_distances(layer: Tensor) -> Tensor:
     """The squared distances of the rows of a layer (n, d): (n, n) float64, 0 with itself.
 
     Computed in double precision, since ranks tell distances apart that hardly differ; rows that differ by no more than
@@ -54,9 +53,9 @@ def squared_distances(layer: Tensor) -> Tensor:
     """
     layer = layer.double()
     least = layer.square().sum(dim=1) * SAME_ROW**2
-    found = gram(centre(layer))
-    lengths = found.diagonal().clone()
-    found.mul_(-2).add_(lengths + lengths.unsqueeze(1))
+    products = gram(centre(layer))
+    lengths = products.diagonal()
+    found = squared_distances(products, lengths, lengths)
     found *= found >= least + least.unsqueeze(1)
     return found.fill_diagonal_(0)
 

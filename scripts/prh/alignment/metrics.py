@@ -67,9 +67,8 @@ def layer_states(
     """As `layer_state`, of several metrics, by name: those of distances find, and rank, them once for all."""
     counts = {metric: _check_request(metric, layers, k, mode) for metric in metrics}
     windows = {metric: METRICS[metric].window for metric in metrics if METRICS[metric].kernel == "ranks"}
-    made = {}
-    if apart := [metric for metric in metrics if METRICS[metric].of_distances]:
-        trees = [metric for metric in apart if metric not in windows]
+    trees, made = [metric for metric in metrics if METRICS[metric].family == "tree"], {}
+    if windows or trees:
         kernels, grown = of_distances(list(layers), [*windows.values()], trees=bool(trees))
         made = dict(zip(windows, kernels, strict=True)) | dict.fromkeys(trees, grown)
     states = {}

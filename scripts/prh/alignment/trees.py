@@ -141,8 +141,6 @@ def distance_quantile(points: np.ndarray, squares: np.ndarray | None = None) -> 
         low, high = np.sqrt(found[ranks])
         return float(low + (place - below) * (high - low))
     lengths = (points**2).sum(axis=1)
-    if not lengths.any():
-        return 0.0
 
     def blocks():
         for start in range(0, n, BLOCK):
@@ -162,4 +160,4 @@ def distance_quantile(points: np.ndarray, squares: np.ndarray | None = None) -> 
 
 
 def _bin(block, top):
-    return np.minimum((block.ravel() * (BINS / top)).astype(np.int64), BINS - 1)
+    return np.minimum((block.ravel() / top * BINS).astype(np.int64), BINS - 1)

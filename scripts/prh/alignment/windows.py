@@ -40,9 +40,8 @@ def window_rows(x, y, edges, count, alpha, resamples, confidence, seed):
     windows = windows_of(edges)
     one, other = (window_state(layer, windows) for layer in (x, y))
     scores = pair_scores(one, other).diagonal().numpy()
-    null = np.stack(
-        [_null(one, other, w, permutations(one.n, count, seed)) for w in range(len(windows))], axis=1
-    )
+    permuted = permutations(one.n, count, seed)
+    null = np.stack([_null(one, other, number, permuted) for number in range(len(windows))], axis=1)
     found = summarise(scores, null, alpha)
     rows = []
     for number, (low, high) in enumerate(windows):
