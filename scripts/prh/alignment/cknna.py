@@ -14,7 +14,7 @@ The paper's equations (Huh et al. 2024, 12 and 16-18) and its code differ, so ea
 import torch
 from torch import Tensor
 
-from prh.alignment.knn_graph import KnnGraph, add_mutual, grouped_products, make_graph, shared, sum_products
+from prh.alignment.knn_graph import KnnGraph, add_mutual, layer_pairs, make_graph, shared, sum_products
 from prh.alignment.neighbors import Ranking
 
 
@@ -43,23 +43,24 @@ def cknna_graph(layers: list[Ranking], k: int, variant: str) -> KnnGraph:
 
 def cknna_products(x: KnnGraph, y: KnnGraph, variant: str, permutation: Tensor | None = None) -> Tensor:
     """The alignments, not normalised, of all layer pairs: (layers_x, layers_y) float64; y permuted if asked."""
-    x_rows, y_rows, i, j = shared(x, y, permutation)
+    x_rows, y_rows = shared(x, y, permutation)
     a, b = x.tables, y.tables
     if variant in ("paper", "centred"):
         return sum_products(a["value"], b["value"], x_rows, y_rows)
-    trace = sum_products(a["both"], b["both"], x_rows, y_rows)
-    total_x = sum_products(a["value"], b["in"], x_rows, y_rows)
-    total_y = sum_products(a["in"], b["value"], x_rows, y_rows)
-
-    def sums(x_name: str, y_name: str, groups: Tensor) -> Tensor:
-        return grouped_products(a[x_name], b[y_name], x_rows, y_rows, groups, x.n)
-
-    # 1' K L 1: column sums of masked K times row sums of masked L.
-    cross = (sums("value", "in", j) * sums("in", "value", i)).sum(dim=0, dtype=torch.float64)
-    back = cross
-    if variant == "followup":
-        back = (sums("in", "value", j) * sums("value", "in", i)).sum(dim=0, dtype=torch.float64)
-    return hsic(trace, total_x * total_y, cross, back, x.n, variant)
+    count = len(a["own"]) * len(b["own"])
+    trace = torch.zeros(count, dtype=torch.float64, device=x_rows.device)
+    # By pair of layers and sample: column sums of masked K and row sums of masked L, and the other way round.
+    sums = trace.new_zeros(4 if variant == "followup" else 2, count, x.n)
+    for x_entries, y_entries, pairs in layer_pairs(x, y, x_rows, y_rows):
+        k, m = x.at("value", x_entries), y.at("value", y_entries)
+        trace.scatter_add_(0, pairs, x.at("both", x_entries) * y.at("both", y_entries))
+        pairs *= x.n
+        at_i, at_j = (pairs + ends.index_select(0, x_entries) for ends in x.entries[-2:])
+        for total, at, values in zip(sums, (at_j, at_i, at_i, at_j), (k, m, k, m), strict=False):
+            total.view(-1).scatter_add_(0, at, values)
+    crosses = [(left * right).sum(dim=1) for left, right in sums.view(-1, 2, count, x.n)]
+    totals = sums[0].sum(dim=1) * sums[1].sum(dim=1)
+    return hsic(trace, totals, crosses[0], crosses[-1], x.n, variant).view(len(a["own"]), -1)
 
 
 def hsic(trace, totals, cross, back, n: int, variant: str):

@@ -6,6 +6,7 @@ models are sums over the shared ones: looking up one model's edges in the other'
 tables gives all layer pairs at once. Permuting the samples of one model only relabels its edges.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,8 +14,8 @@ import torch
 from torch import Tensor
 
 LOOKUP_LIMIT = 2**24  # n * n up to which edges are looked up in a dense table (64 MiB of int32)
-FEW = 32  # edges in a group below which it is not worth a matrix product of its own
 CHUNK = 2**13  # shared edges multiplied at a time: small enough for the processor's cache
+AT_ONCE = 2**20  # at most so many pairs of layers, with a shared edge each, are listed at a time: 50 MB
 
 
 @dataclass
@@ -24,6 +25,7 @@ class KnnGraph:
     n: int
     codes: Tensor
     tables: dict[str, Tensor] = field(default_factory=dict)
+    _at_entries: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     @cached_property
     def lookup(self) -> Tensor:
@@ -38,6 +40,20 @@ class KnnGraph:
         rows = self.codes // self.n
         kind = self.label_type
         return rows.to(kind), (self.codes - rows * self.n).to(kind)
+
+    @cached_property
+    def entries(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What the table "in" has, row by row, int64: each row's first entry and their number, (u,); each entry's layer, i and j."""
+        counts = self.tables["in"].sum(dim=1, dtype=torch.int64)
+        rows, layers = self.tables["in"].nonzero(as_tuple=True)
+        i, j = (part.long().index_select(0, rows) for part in self.rows_columns)
+        return counts.cumsum(0) - counts, counts, layers, i, j
+
+    def at(self, name: str, entries: Tensor) -> Tensor:
+        """A table's values at some of the entries, float64."""
+        if name not in self._at_entries:
+            self._at_entries[name] = self.tables[name][self.tables["in"].bool()].double()
+        return self._at_entries[name].index_select(0, entries)
 
     @property
     def label_type(self) -> torch.dtype:
@@ -90,11 +106,11 @@ def add_mutual(graph: KnnGraph, source: str, name: str) -> None:
 
 def shared(
     x: KnnGraph, y: KnnGraph, permutation: Tensor | None = None, transpose: bool = False
-) -> tuple[Tensor, ...]:
-    """The edges that x and y have in common: rows of x's table, rows of y's table, and i, j in x's labels.
+) -> tuple[Tensor, Tensor]:
+    """The edges that x and y have in common: their rows of x's table, ascending, and of y's.
 
     permutation: y's samples in another order, row r of the new y being row permutation[r] of the old one.
-    transpose: look up (j, i) of y for (i, j); the i and j returned are those of x's edge.
+    transpose: look up (j, i) of y for (i, j).
     """
     rows, columns = y.rows_columns
     if permutation is not None:
@@ -105,8 +121,8 @@ def shared(
         rows, columns = columns, rows
     found = x.find(rows * x.n + columns)
     hits = (found >= 0).nonzero().flatten()
-    picked = (found.index_select(0, hits), hits, rows.index_select(0, hits), columns.index_select(0, hits))
-    return tuple(part.long() for part in picked)
+    x_rows, order = found.index_select(0, hits).long().sort()
+    return x_rows, hits.index_select(0, order)
 
 
 def sum_products(x: Tensor, y: Tensor, x_rows: Tensor, y_rows: Tensor) -> Tensor:
@@ -118,27 +134,40 @@ def sum_products(x: Tensor, y: Tensor, x_rows: Tensor, y_rows: Tensor) -> Tensor
     return total
 
 
-def grouped_products(x: Tensor, y: Tensor, x_rows: Tensor, y_rows: Tensor, groups: Tensor, n: int) -> Tensor:
-    """As `sum_products`, for each of n groups of shared edges apart: (n, layers_x, layers_y).
+def layer_pairs(x: KnnGraph, y: KnnGraph, x_rows: Tensor, y_rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Every shared edge once for each layer of x and layer of y that both have it, some at a time.
 
-    Where groups have few edges, each edge's own product is added to its group, since a matrix product for each group would be
-    many small ones.
+    Yields x's entries, y's, and the pairs of layers as layer_x * layers_y + layer_y. Layers of which each has few of the edges
+    share fewer still: so listed they are less work than a table of all layers.
     """
-    kind = _exact_type(x, y)
-    if len(groups) < FEW * n:
-        out = torch.zeros(n, x.shape[1], y.shape[1], dtype=kind, device=x.device)
-        for a, b, group in zip(*(part.split(CHUNK // 4) for part in (x_rows, y_rows, groups)), strict=True):
-            left, right = x.index_select(0, a).to(kind), y.index_select(0, b).to(kind)
-            out.index_add_(0, group, left.unsqueeze(2) * right.unsqueeze(1))
-        return out
-    order = groups.argsort()
-    counts = torch.bincount(groups, minlength=n).tolist()
-    left = x.index_select(0, x_rows[order]).to(kind).split(counts)
-    right = y.index_select(0, y_rows[order]).to(kind).split(counts)
-    out = torch.empty(n, x.shape[1], y.shape[1], dtype=kind, device=x.device)
-    for a, b, target in zip(left, right, out.unbind(), strict=True):
-        torch.mm(a.T, b, out=target)
-    return out
+    (x_first, x_counts, x_layers, *_), (y_first, y_counts, y_layers, *_) = x.entries, y.entries
+    width = y.tables["in"].shape[1]
+    size = max(1, AT_ONCE // (x.tables["in"].shape[1] * width))
+    for a, b in zip(x_rows.split(size), y_rows.split(size), strict=True):
+        x_entries, edge = _runs(x_first.index_select(0, a), x_counts.index_select(0, a))
+        own = b.index_select(0, edge)
+        y_entries, which = _runs(y_first.index_select(0, own), y_counts.index_select(0, own))
+        x_entries = x_entries.index_select(0, which)
+        pairs = (x_layers.index_select(0, x_entries) * width).add_(y_layers.index_select(0, y_entries))
+        yield x_entries, y_entries, pairs
+
+
+def shared_counts(x: KnnGraph, y: KnnGraph, x_rows: Tensor, y_rows: Tensor, at_j: bool = False) -> Tensor:
+    """How many shared edges (i, j) of x each sample is the i of, or the j: (layers_x, layers_y, n) int32."""
+    ends = x.entries[-1 if at_j else -2]
+    layers = x.tables["in"].shape[1], y.tables["in"].shape[1]
+    counts = torch.zeros(layers[0] * layers[1] * x.n, dtype=torch.int32, device=ends.device)
+    for x_entries, _, pairs in layer_pairs(x, y, x_rows, y_rows):
+        places = pairs.mul_(x.n).add_(ends.index_select(0, x_entries))
+        counts.scatter_add_(0, places, torch.ones_like(places, dtype=torch.int32))
+    return counts.view(*layers, x.n)
+
+
+def _runs(first: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """first[i], first[i] + 1, ..., counts[i] numbers of each i, one run after the other; and the i of each number."""
+    run = torch.repeat_interleave(counts)
+    before = counts.cumsum(0) - counts
+    return torch.arange(len(run), device=run.device).add_((first - before).index_select(0, run)), run
 
 
 def _exact_type(x: Tensor, y: Tensor) -> torch.dtype:

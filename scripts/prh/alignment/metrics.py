@@ -20,7 +20,7 @@ from prh.alignment.catalogue import METRICS, check_metric
 from prh.alignment.cknna import cknna_graph, cknna_products
 from prh.alignment.distances import of_distances
 from prh.alignment.kernels import kernel_products, make_kernels, permuted_products
-from prh.alignment.knn_graph import grouped_products, make_graph, shared, sum_products
+from prh.alignment.knn_graph import make_graph, shared, shared_counts, sum_products
 from prh.alignment.knn_order import edit_distances, longest_common
 from prh.alignment.neighbors import Ranking, check_k, index_layers, rank
 from prh.alignment.preprocess import check_layers
@@ -159,8 +159,8 @@ def sample_scores(x: LayerState, y: LayerState) -> Tensor:
     if METRICS[x.metric].ordinal:
         return _list_counts(x, y, None)[0, 0]
     transpose = x.metric == "cycle_knn"
-    _, _, rows, columns = shared(x.data, y.data, transpose=transpose)
-    counts = torch.bincount(columns if transpose else rows, minlength=x.n).double()
+    edges = shared(x.data, y.data, transpose=transpose)
+    counts = shared_counts(x.data, y.data, *edges, at_j=transpose)[0, 0].double()
     return counts.clamp(max=1) if transpose else _rescaled(counts / x.k, x)
 
 
@@ -179,12 +179,11 @@ def _in_range(scores: Tensor, state: LayerState) -> Tensor:
 def _neighbor_scores(x: LayerState, y: LayerState, permutation: Tensor | None) -> Tensor:
     if METRICS[x.metric].ordinal:
         return _list_counts(x, y, permutation).mean(dim=2)
-    a, b = x.data.tables["in"], y.data.tables["in"]
-    if x.metric == "cycle_knn":
-        x_rows, y_rows, _, i = shared(x.data, y.data, permutation, transpose=True)
-        return (grouped_products(a, b, x_rows, y_rows, i, x.n) > 0).sum(dim=0).double() / x.n
-    x_rows, y_rows, _, _ = shared(x.data, y.data, permutation)
-    return _rescaled(sum_products(a, b, x_rows, y_rows) / (x.n * x.k), x)
+    if x.metric == "cycle_knn":  # the cycle's first sample is the i of y's edge, which is the j of x's
+        edges = shared(x.data, y.data, permutation, transpose=True)
+        return (shared_counts(x.data, y.data, *edges, at_j=True) > 0).double().mean(dim=2)
+    edges = shared(x.data, y.data, permutation)
+    return _rescaled(sum_products(x.data.tables["in"], y.data.tables["in"], *edges) / (x.n * x.k), x)
 
 
 def _rescaled(share: Tensor, state: LayerState) -> Tensor:
