@@ -1,12 +1,13 @@
-"""How long the exact neighbours of many samples take, by rows in jobs beside each other, and beside faiss, in one run.
+"""How long the exact neighbours of many samples take, by parts in jobs beside each other, and beside faiss, in one run.
 
     python benchmarks/neighbors.py                  100,000 samples, 20 layers of width 384, two processes of one thread each: minutes
     python benchmarks/neighbors.py --measured 2     two of the 20 layers, scaled: layers cost the same
     python benchmarks/neighbors.py --quick          small sizes, seconds
 
-Each process does what a job of the rule `index_rows` does: it reads a layer of the feature file, clamps it, and ranks all samples for
-its rows. Its peak memory is its own. faiss is used where it is installed (`pip install faiss-cpu`), on one thread, for some of the rows:
-the flat index, which is exact, and an inverted file, which is not. Recall is the share of neighbours, found in float64, that a way finds.
+Each process does what a job of the rule `index_rows` does: it reads a layer of the feature file, clamps it, and compares its samples with
+half of the others. Its peak memory is its own. faiss is used where it is installed (`pip install faiss-cpu`), on one thread, for some of
+the rows: the flat index, which is exact, and an inverted file, which is not. Beside it stands the job of a part of as many: all of them
+together find all neighbours. Recall is the share of neighbours, found in float64, that a way finds.
 """
 
 import argparse
@@ -23,9 +24,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from prh.alignment.large import StoredLayers, join_rows, neighbors_of_rows, prepared, write_rows
-from prh.alignment.neighbors import write_index
-from prh.alignment.preprocess import prepare
+from prh.alignment.large import StoredLayers, candidates, join_candidates, prepared, write_candidates
+from prh.alignment.neighbors import ranked_by, read_index, write_index
 from prh.features.layers import write_features
 
 
@@ -42,15 +42,14 @@ def write(path: Path, sizes: argparse.Namespace) -> None:
     write_features(path, layers, {"model": "noise", "revision": "none", "pairs": sizes.items})
 
 
-def part(path: Path, out: Path, first: int, last: int, k: int) -> tuple[float, float, float]:
-    """What a job does for some rows: (seconds, seconds of the processor, peak GB)."""
+def part(path: Path, out: Path, number: int, size: int, k: int) -> tuple[float, float, float]:
+    """What the job of a part does: (seconds, seconds of the processor, peak GB)."""
     torch.set_num_threads(1)
     start, cpu = time.perf_counter(), time.process_time()
     layers = StoredLayers(path)
-    found = torch.stack([neighbors_of_rows(x, first, last, k) for x in prepared(layers, "exact", False)])
-    write_rows(
-        out, found, {"model": "noise", "layers": ",".join(layers.names), "first": first, "n": layers.n}
-    )
+    found = [candidates(x, number, size, k) for x in prepared(layers, "exact", False)]
+    facts = {"model": "noise", "layers": ",".join(layers.names), "n": layers.n, "part": number, "size": size}
+    write_candidates(out, found, facts)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return time.perf_counter() - start, time.process_time() - cpu, peak
 
@@ -58,7 +57,7 @@ def part(path: Path, out: Path, first: int, last: int, k: int) -> tuple[float, f
 def join(paths: list[Path], out: Path) -> tuple[float, float]:
     """The table of all parts: (seconds, peak GB)."""
     start = time.perf_counter()
-    write_index(out, *join_rows([str(path) for path in paths]))
+    write_index(out, *join_candidates([str(path) for path in paths]))
     return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -68,10 +67,10 @@ def alone(work, *arguments):
         return pool.apply(work, arguments)
 
 
-def beside_faiss(sizes: argparse.Namespace) -> list[str]:
-    """Lines: ours and faiss on some rows of a layer, one thread, seconds of the processor."""
+def beside_faiss(sizes: argparse.Namespace, path: Path, table: Path) -> list[str]:
+    """Lines: ours, by which the table was made, and faiss on some rows of the first layer, one thread, seconds of the processor."""
     torch.set_num_threads(1)
-    (x,) = prepare([features(sizes.items, sizes.width, 0)])
+    x = next(prepared(StoredLayers(path), "exact", False))
     rows, k = min(4096, sizes.items), sizes.k
     checked = min(256, rows)
     similar = x[:checked].double() @ x.double().T
@@ -85,11 +84,12 @@ def beside_faiss(sizes: argparse.Namespace) -> list[str]:
         start = time.process_time()
         return work(), time.process_time() - start
 
-    # Centring and the ranks' other preparations are once for a layer: measured with no rows but one, and taken off.
-    _, once = timed(lambda: neighbors_of_rows(x, 0, 1, k))
-    ours, took = timed(lambda: neighbors_of_rows(x, 0, rows, k).numpy())
+    _, once = timed(lambda: ranked_by(x))  # of the part's time, since each job does it
+    _, took = timed(lambda: candidates(x, 0, rows, k))
+    ours = took - once
     lines = [
-        f"ours: {took - once:.2f} s for {rows:,} rows (and {once:.2f} s once for a layer), recall {recall(ours):.5f}"
+        f"ours: {ours:.2f} s for a part of {rows:,} rows (and {once:.2f} s once for a layer), "
+        f"recall of the table {recall(read_index(table)[0][0].numpy()):.5f}"
     ]
     try:
         import faiss
@@ -109,7 +109,7 @@ def beside_faiss(sizes: argparse.Namespace) -> list[str]:
 
     ids, other = search(flat)
     lines.append(
-        f"faiss {faiss.__version__}, flat (exact): {other:.2f} s, recall {recall(ids):.5f}; ours takes {(took - once) / other:.2f} of it"
+        f"faiss {faiss.__version__}, flat (exact): {other:.2f} s, recall {recall(ids):.5f}; ours takes {ours / other:.2f} of it"
     )
     cells = int(4 * sizes.items**0.5)
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(sizes.width), sizes.width, cells, faiss.METRIC_INNER_PRODUCT)
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--measured", type=int, help="layers to measure; default: all")
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--k", type=int, default=10)
-    parser.add_argument("--rows", type=int, default=25_000, help="rows of a job")
+    parser.add_argument("--rows", type=int, default=25_000, help="samples of a part")
     parser.add_argument("--processes", type=int, default=2)
     sizes = parser.parse_args()
     if sizes.quick:
@@ -141,17 +141,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "features.safetensors")
         alone(write, path, sizes)
-        starts = range(0, sizes.items, sizes.rows)
-        outs = [Path(folder, f"{first}.safetensors") for first in starts]
-        tasks = [
-            (path, out, first, min(first + sizes.rows, sizes.items), sizes.k)
-            for out, first in zip(outs, starts, strict=True)
-        ]
+        numbers = range(-(-sizes.items // sizes.rows))
+        outs = [Path(folder, f"{number}.safetensors") for number in numbers]
+        tasks = [(path, out, number, sizes.rows, sizes.k) for number, out in enumerate(outs)]
         begin = time.perf_counter()
         with multiprocessing.get_context("spawn").Pool(sizes.processes, maxtasksperchild=1) as pool:
             found = pool.starmap(part, tasks, chunksize=1)
         wall = time.perf_counter() - begin
-        joined, peak = alone(join, outs, Path(folder, "table.safetensors"))
+        kept = sum(out.stat().st_size for out in outs) / 2**30
+        table = Path(folder, "table.safetensors")
+        joined, peak = alone(join, outs, table)
+        beside = alone(beside_faiss, sizes, path, table)
     share = sizes.layers / sizes.measured
     cpu = sum(took for _, took, _ in found)
     print(
@@ -160,9 +160,9 @@ def main() -> None:
     print(
         f"{len(tasks)} jobs, {sizes.processes} beside each other: {wall / 60:.1f} min, scaled to all layers {wall * share / 60:.1f} min; "
         f"processor {cpu:.0f} s, scaled {cpu * share:.0f} s, that is {cpu * share / sizes.processes / 60:.1f} min of {sizes.processes} cores; "
-        f"peak of a job {max(peak for *_, peak in found):.2f} GB; joined in {joined:.1f} s, {peak:.2f} GB"
+        f"peak of a job {max(peak for *_, peak in found):.2f} GB; candidates of the measured layers {kept:.2f} GB; joined in {joined:.1f} s, {peak:.2f} GB"
     )
-    for line in alone(beside_faiss, sizes):
+    for line in beside:
         print(line)
 
 

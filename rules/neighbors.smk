@@ -3,7 +3,7 @@
 # As many as the metrics that are content with neighbour tables need.
 K_MAX = max([k for m, ks in METRICS_USED.items() for k in ks if METRICS[m].family == "neighbors"], default=10)
 
-# Data sets of so many items that their neighbours are found by several jobs for each model.
+# Data sets of so many items that their neighbours are found by several jobs for each model, of so many items each.
 ROWS_PER_JOB = CONFIG["alignment"]["rows_per_job"]
 OF_MANY = [dataset for dataset in DATASETS if items(dataset) > ROWS_PER_JOB]
 
@@ -36,11 +36,11 @@ rule index_neighbors:
 
 
 rule index_rows:
-    """The nearest neighbours, among all items, of some items of a data set that has many."""
+    """Candidates for the nearest neighbours of items of a data set that has many: those of a part compared with half of the others."""
     input:
         features="results/features/{dataset}/{model}.safetensors",
     output:
-        rows="results/neighbor_rows/{dataset}/{model}/{part}.safetensors",
+        candidates="results/neighbor_candidates/{dataset}/{model}/{part}.safetensors",
     log:
         "results/logs/index_rows/{dataset}/{model}/{part}.log",
     benchmark:
@@ -56,7 +56,8 @@ rule index_rows:
     params:
         **PREPARATION,
         k_max=K_MAX,
-        span=lambda wildcards: [int(wildcards.part) * ROWS_PER_JOB, (int(wildcards.part) + 1) * ROWS_PER_JOB],
+        part=lambda wildcards: int(wildcards.part),
+        size=ROWS_PER_JOB,
         code=code("index_rows"),
     message:
         "Neighbours in {wildcards.dataset} under {wildcards.model}, part {wildcards.part}"
@@ -68,8 +69,8 @@ rule join_neighbors:
     """The neighbour table of a model, of its parts."""
     input:
         features="results/features/{dataset}/{model}.safetensors",  # which the parts are of: for the audit
-        rows=lambda wildcards: [
-            f"results/neighbor_rows/{wildcards.dataset}/{wildcards.model}/{part}.safetensors"
+        candidates=lambda wildcards: [
+            f"results/neighbor_candidates/{wildcards.dataset}/{wildcards.model}/{part}.safetensors"
             for part in range(-(-items(wildcards.dataset) // ROWS_PER_JOB))
         ],
     output:

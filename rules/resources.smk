@@ -86,15 +86,16 @@ def memory_of_features(wildcards, attempt):
 
 
 def memory_of_rows(wildcards, attempt):
-    """MB for the neighbours of some items of many: one layer three times, or all of them as one, and the rows' neighbours."""
-    size = SETUP.size(wildcards.model)
+    """MB for the candidates of a part of many items and half of the others, twice: and one layer three times, or all of them as one."""
+    n, size = items(wildcards.dataset), SETUP.size(wildcards.model)
     width = size.width * (2 * size.layers if CONFIG["alignment"]["concatenate_layers"] else 1)
-    return megabytes(12 * items(wildcards.dataset) * width + 8 * ROWS_PER_JOB * K_MAX * size.layers, attempt)
+    return megabytes(12 * n * width + 16 * (n // 2 + ROWS_PER_JOB) * K_MAX * size.layers, attempt)
 
 
 def memory_of_table(wildcards, attempt):
-    """MB for the neighbour table of a model, and a part of it."""
-    return megabytes(8 * items(wildcards.dataset) * K_MAX * SETUP.size(wildcards.model).layers, attempt)
+    """MB for the neighbour table of a model with similarities, once more without, and the candidates of a part."""
+    n, layers = items(wildcards.dataset), SETUP.size(wildcards.model).layers
+    return megabytes((12 * n + 8 * (n // 2 + 4 * ROWS_PER_JOB)) * K_MAX * layers, attempt)
 
 
 def memory_of_tile(wildcards, attempt):

@@ -1,4 +1,4 @@
-"""Neighbours by rows: the same as of all at once, from one layer at a time, and joined only where the parts fit."""
+"""Neighbours by parts: the same as of all at once, from one layer at a time, and joined only where the parts fit."""
 
 import json
 
@@ -9,14 +9,16 @@ from helpers.jobs import Job
 from prh.alignment import preprocess
 from prh.alignment.large import (
     StoredLayers,
+    candidates,
     exact_threshold,
-    join_rows,
-    neighbors_of_rows,
+    join_candidates,
+    partners,
     prepared,
-    read_rows,
+    read_candidates,
     sampled_threshold,
-    write_rows,
+    write_candidates,
 )
+from prh.alignment.largest import NOTHING, split
 from prh.alignment.neighbors import index_layers, nearest_neighbors, read_index
 from prh.errors import InputError
 from prh.features.layers import write_features
@@ -37,24 +39,49 @@ def stored(tmp_path):
     return path, list(layers.values())
 
 
+def by_parts(folder, x, size, k):
+    """The neighbours (n, k) of one layer, of the files of its parts."""
+    paths = []
+    for number in range(-(-len(x) // size)):
+        paths.append(str(folder / f"part-{number}.safetensors"))
+        facts = {"model": "m", "layers": "a", "n": len(x), "part": number, "size": size}
+        write_candidates(paths[-1], [candidates(x, number, size, k)], facts)
+    return join_candidates(paths)[0][0]
+
+
 @pytest.mark.parametrize("k", [1, 10, 300])
-def test_rows_have_the_neighbours_of_the_whole(k, monkeypatch):
-    monkeypatch.setattr("prh.alignment.large.ROWS", 100)
-    monkeypatch.setattr("prh.alignment.large.COLUMNS", 64)
+@pytest.mark.parametrize("size", [100, 150, 250, 350, 699, 700])
+def test_parts_have_the_neighbours_of_the_whole(k, size, monkeypatch, tmp_path):
+    monkeypatch.setattr("prh.alignment.large.BLOCK", 64)
     x = preprocess.prepare([noise()])[0]
-    rows = torch.cat(
-        [neighbors_of_rows(x, first, last, k) for first, last in ((0, 250), (250, 251), (251, N))]
-    )
-    assert torch.equal(rows, nearest_neighbors(x, k))
+    assert torch.equal(by_parts(tmp_path, x, size, k), nearest_neighbors(x, k))
 
 
-def test_ties_are_ordered_by_index(monkeypatch):
-    monkeypatch.setattr("prh.alignment.large.COLUMNS", 7)
-    x = torch.eye(4).repeat(10, 1)
-    for first, last in ((0, 13), (13, 40)):
-        for i, row in enumerate(neighbors_of_rows(x, first, last, 12).tolist(), start=first):
-            same = [j for j in range(40) if j % 4 == i % 4 and j != i]
-            assert row == (same + [j for j in range(40) if j % 4 != i % 4])[:12]
+@pytest.mark.parametrize("size", [6, 13, 40])
+def test_ties_are_ordered_by_index(size, monkeypatch, tmp_path):
+    """Also where columns come out of order, as they do for the parts that a job goes around to."""
+    monkeypatch.setattr("prh.alignment.large.BLOCK", 7)
+    for i, row in enumerate(by_parts(tmp_path, torch.eye(4).repeat(10, 1), size, 12).tolist()):
+        same = [j for j in range(40) if j % 4 == i % 4 and j != i]
+        assert row == (same + [j for j in range(40) if j % 4 != i % 4])[:12]
+
+
+@pytest.mark.parametrize("parts", range(1, 12))
+def test_each_two_parts_meet_once(parts):
+    met = [frozenset({part, other}) for part in range(parts) for other in partners(part, parts)]
+    assert len(met) == len(set(met)) == parts * (parts + 1) // 2
+
+
+def test_a_candidate_is_the_nearest_of_those_compared(tmp_path):
+    """The job of part 1 of three sees its own samples beside each other and beside part 2, which sees part 1 only."""
+    x = preprocess.prepare([noise(30)])[0]
+    found = {part: split(tensor)[1] for part, tensor in candidates(x, 1, 10, 3).items()}
+    assert sorted(found) == [1, 2]
+    similar = (x @ x.T).fill_diagonal_(-torch.inf)
+    assert torch.equal(found[1], similar[10:20, 10:].topk(3).indices + 10)
+    assert torch.equal(found[2], similar[20:, 10:20].topk(3).indices + 10)
+    alone = candidates(preprocess.prepare([noise(9)])[0], 1, 8, 5)  # the last of nine, in a part of its own
+    assert (alone[1] == NOTHING).all()
 
 
 @pytest.mark.parametrize("clamp", ["exact", "sampled", None])
@@ -76,27 +103,22 @@ def test_the_threshold_is_the_element_of_its_rank(stored, quantile):
     assert sampled_threshold(StoredLayers(path), quantile) == pytest.approx(of_all, rel=1e-9)
 
 
-def jobs(path, folder, rows=300):
+def jobs(path, folder, size=300):
     """The jobs of a data set's parts, and the one that joins them."""
     how = {"clamp": "exact", "concatenate": False, "device": "cpu", "k_max": 5}
-    outs = [str(folder / f"{number}.safetensors") for number in range(-(-N // rows))]
+    features, outs = {"features": str(path)}, [str(folder / f"{number}.safetensors") for number in range(3)]
     parts = [
-        Job("index_rows", {"rows": out}, {"features": str(path)}, **how, span=[i * rows, (i + 1) * rows])
-        for i, out in enumerate(outs)
+        Job("index_rows", {"candidates": out}, features, **how, part=number, size=size)
+        for number, out in enumerate(outs)
     ]
     whole = str(folder / "whole.safetensors")
-    return (
-        parts,
-        Job("join_neighbors", {"neighbors": whole}, {"features": str(path), "rows": outs}, **how),
-        outs,
-        whole,
-    )
+    return parts, Job("join_neighbors", {"neighbors": whole}, {**features, "candidates": outs}, **how), whole
 
 
 def test_the_jobs_make_the_table_that_one_job_makes(stored, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path, layers = stored
-    parts, joined, _, whole = jobs(path, tmp_path)
+    parts, joined, whole = jobs(path, tmp_path)
     for job in [*parts, joined]:
         job()
     ids, metadata = read_index(whole)
@@ -104,40 +126,48 @@ def test_the_jobs_make_the_table_that_one_job_makes(stored, tmp_path, monkeypatc
     assert metadata == {"model": "m", "layers": "stem,block.0,block.1"}
 
 
-def part(path, first, last, n=10, layers="a", k=2):
-    ids = torch.arange(n).roll(-1)[:, None].expand(n, k)[first:last][None].int()
-    write_rows(path, ids, {"model": "m", "layers": layers, "first": first, "n": n})
+def part(path, number, n=10, size=5, layers="a", k=2):
+    x = preprocess.prepare([noise(n)])[0]
+    facts = {"model": "m", "layers": layers, "n": n, "part": number, "size": size}
+    write_candidates(path, [candidates(x, number, size, k)], facts)
     return str(path)
 
 
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        ({"first": 6, "last": 10}, "1: holds other rows"),
-        ({"first": 5, "last": 9}, "1: rows from 9 on are missing"),
-        ({"first": 5, "last": 10, "layers": "b"}, "1: holds other rows"),
-        ({"first": 5, "last": 10, "k": 3}, "1: holds other rows"),
-        ({"first": 5, "last": 10, "n": 11}, "1: holds other rows"),
+        ({"number": 0}, "1: is not part 1 of"),
+        ({"number": 1, "n": 9}, "1: is not part 1 of"),
+        ({"number": 1, "layers": "b"}, "1: is not part 1 of"),
+        ({"number": 1, "k": 3}, "1: is not part 1 of"),
+        (None, "0: part 1, which follows, is missing"),
     ],
 )
 def test_parts_that_do_not_fit(tmp_path, second, says):
-    paths = [part(tmp_path / "0", 0, 5), part(tmp_path / "1", **second)]
+    paths = [part(tmp_path / "0", 0)] + ([part(tmp_path / "1", **second)] if second else [])
     with pytest.raises(InputError, match=says):
-        join_rows(paths)
+        join_candidates(paths)
 
 
-def test_bad_files_and_rows(stored, tmp_path):
+def test_bad_files_and_parts(stored, tmp_path):
     path, _ = stored
-    with pytest.raises(InputError, match=r"features\.safetensors: not a prh-neighbor-rows 1 file"):
-        read_rows(path)
+    with pytest.raises(InputError, match=r"features\.safetensors: not a prh-neighbor-candidates 1 file"):
+        read_candidates(path)
     with pytest.raises(InputError, match="not a prh-features 1 file"):
-        StoredLayers(part(tmp_path / "0", 0, 5))
-    wrong = tmp_path / "wrong"
-    write_rows(wrong, torch.full((1, 2, 2), 9).int(), {"first": 0, "n": 9})
+        StoredLayers(part(tmp_path / "0", 0))
+    wrong, facts = tmp_path / "wrong", {"n": 9, "part": 0, "size": 9}
+    found = candidates(preprocess.prepare([noise(9)])[0], 0, 9, 2)
+    write_candidates(wrong, [{0: found[0] + 9}], facts)
     with pytest.raises(InputError, match=r"neighbour ids outside 0 \.\.\. 8"):
-        read_rows(wrong)
-    with pytest.raises(InputError, match="20 samples, neighbours of those from 20 to 25"):
-        neighbors_of_rows(preprocess.prepare([noise(20)])[0], 20, 25, 3)
+        read_candidates(wrong)
+    write_candidates(wrong, [found], facts | {"size": 5})
+    with pytest.raises(InputError, match="holds other parts than the job of part 0 makes"):
+        read_candidates(wrong)
+    write_candidates(wrong, [{0: found[0].int()}], facts)
+    with pytest.raises(InputError, match=r"must be \(layers, samples, k\) int64"):
+        read_candidates(wrong)
+    with pytest.raises(InputError, match="20 samples have no part 4 of 5 each"):
+        candidates(preprocess.prepare([noise(20)])[0], 4, 5, 3)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(json.dumps({})) + 100])
     with pytest.raises(InputError, match=r"features\.safetensors"):

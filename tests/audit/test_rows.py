@@ -1,23 +1,21 @@
-"""The audit of neighbours that were found by rows: parts and the table joined of them."""
-
-from pathlib import Path
+"""The audit of neighbours of many items: candidates of parts, and the table joined of them."""
 
 import pytest
-import torch
 
 from faults import bad_artifacts as artifacts
 from helpers.forgery import forge
-from prh.alignment.large import read_rows, write_rows
+from prh.alignment.large import read_candidates, write_candidates
+from prh.alignment.largest import COLUMN, NOTHING
 from prh.alignment.neighbors import read_index, write_index
 from prh.audit import audit
 
-PARTS = [f"results/neighbor_rows/d/a/{number}.safetensors" for number in range(2)]
+PARTS = [f"results/neighbor_candidates/d/a/{number}.safetensors" for number in range(2)]
 TABLE = artifacts.NEIGHBOURS.format("a")
 
 
 @pytest.fixture
-def by_rows(tmp_path, monkeypatch):
-    """Features of eight items, the neighbours of four of them twice, and the table."""
+def by_parts(tmp_path, monkeypatch):
+    """Features of eight items, the candidates of two parts of four, and the table."""
     monkeypatch.chdir(tmp_path)
     artifacts.features_of("a")()
     artifacts.record_of(
@@ -26,10 +24,10 @@ def by_rows(tmp_path, monkeypatch):
     how = {"k_max": 2, **artifacts.PREPARATION}
     inputs = artifacts.INDEX.input
     jobs = [
-        artifacts.Job("index_rows", {"rows": path}, inputs, **how, span=[4 * number, 4 * number + 4])
+        artifacts.Job("index_rows", {"candidates": path}, inputs, **how, part=number, size=4)
         for number, path in enumerate(PARTS)
     ]
-    jobs.append(artifacts.Job("join_neighbors", {"neighbors": TABLE}, {**inputs, "rows": PARTS}, **how))
+    jobs.append(artifacts.Job("join_neighbors", {"neighbors": TABLE}, {**inputs, "candidates": PARTS}, **how))
     for job in jobs:
         job.older()
         job()
@@ -40,42 +38,67 @@ def verdicts(folder):
     return {finding.artifact: finding for finding in audit.audit(folder, samples=4, seed=0)}
 
 
-def test_parts_and_table_are_found_true_and_made_again(by_rows):
-    found = verdicts(by_rows)
+def test_parts_and_table_are_found_true_and_made_again(by_parts):
+    found = verdicts(by_parts)
     for name in (*PARTS, TABLE):
         assert "found again in 2 layers" in str(found[name]), found[name]
         assert "not its" not in str(found[name])
 
 
-def swapped(read, write):
+def swapped(path, target):
     """Another item in place of each one's nearest."""
+    ids, metadata = read_index(path)
+    for item, row in enumerate(ids[0].tolist()):
+        ids[0, item, 0] = max({*range(8)} - {item, *row})
+    write_index(target, ids, metadata)
 
-    def change(path, target):
-        ids, metadata = read(path)
-        for item, row in enumerate(ids[0].tolist()):
-            ids[0, item, 0] = max({*range(8)} - {item, *row})
-        write(target, ids, metadata)
 
-    return change
+def changed(change, **facts):
+    """Candidates of which `change` makes others, in every layer; with other facts beside them."""
+
+    def forged(path, target):
+        found, metadata = read_candidates(path)
+        layers = [{part: change(tensor[layer]) for part, tensor in found.items()} for layer in range(2)]
+        write_candidates(target, layers, metadata | facts)
+
+    return forged
+
+
+def later(numbers):
+    """The second candidate in place of the first."""
+    numbers[:, 0] = numbers[:, 1]
+    return numbers
+
+
+def few(numbers):
+    """Only one candidate."""
+    numbers[:, 1] = NOTHING
+    return numbers
+
+
+def other(numbers):
+    """The one item of part 1 that is left in place of the nearest, as similar as that was."""
+    for item, row in enumerate(numbers, start=4):
+        (left,) = {*range(4, 8)} - {item, *(row & COLUMN).tolist()}
+        row[0] += left - (row[0] & COLUMN)
+    return numbers
 
 
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
-        (PARTS[0], swapped(read_rows, write_rows), "not its 2 nearest neighbours"),
-        (TABLE, swapped(read_index, write_index), f"is not what {PARTS[0]} holds"),
+        (PARTS[0], changed(few), "not its 2 nearest neighbours"),
+        (PARTS[0], changed(later), "has a neighbour twice"),
+        (PARTS[1], changed(other), "not its 2 nearest neighbours"),
+        (PARTS[1], changed(lambda numbers: numbers - 4), "a candidate that this job did not compare it with"),
+        (TABLE, swapped, f"is not what the 2 files of candidates, {PARTS[0]} and so on, hold"),
     ],
 )
-def test_a_wrong_neighbour_is_found(by_rows, name, change, says):
-    forge(by_rows, name, change)
-    assert says in str(verdicts(by_rows)[name])
+def test_a_wrong_neighbour_is_found(by_parts, name, change, says):
+    forge(by_parts, name, change)
+    assert says in str(verdicts(by_parts)[name])
 
 
-def test_a_part_of_other_rows_is_found(by_rows):
-    def change(path, target):
-        ids, metadata = read_rows(path)
-        write_rows(target, ids, metadata | {"first": 1})
-
-    forge(by_rows, PARTS[1], change)
-    assert "items 1 ... 5, the rule asked for 4 ... 8" in str(verdicts(by_rows)[PARTS[1]])
-    assert torch.equal(read_index(Path(TABLE))[0][:, 4:], read_rows(PARTS[1])[0])
+def test_a_part_of_another_size_is_found(by_parts):
+    forge(by_parts, PARTS[1], lambda path, target: target.write_bytes((by_parts / PARTS[0]).read_bytes()))
+    assert "is of part 0 of 4 items, the rule asked for 1 of 4" in str(verdicts(by_parts)[PARTS[1]])

@@ -13,7 +13,7 @@ from helpers.jobs import DAMAGES, Job, Row, command, damage, halved, put
 from helpers.project import ROOT
 from prh import tables
 from prh.alignment.best import alignment_table
-from prh.alignment.large import write_rows
+from prh.alignment.large import write_candidates
 from prh.alignment.neighbors import write_index
 from prh.features.layers import write_features
 from prh.provenance import digest, record_path, seal, write_json
@@ -29,9 +29,9 @@ INDEX = Job(
     k_max=2,
     **PREPARATION,
 )
-PART = "results/neighbor_rows/d/a/0.safetensors"
-ROWS = Job("index_rows", {"rows": PART}, INDEX.input, k_max=2, span=[4, 8], **PREPARATION)
-JOIN = Job("join_neighbors", INDEX.output, {**INDEX.input, "rows": [PART]}, k_max=2, **PREPARATION)
+PART = "results/neighbor_candidates/d/a/0.safetensors"
+ROWS = Job("index_rows", {"candidates": PART}, INDEX.input, k_max=2, part=1, size=4, **PREPARATION)
+JOIN = Job("join_neighbors", INDEX.output, {**INDEX.input, "candidates": [PART]}, k_max=2, **PREPARATION)
 TILE = "results/alignment/d/cka/0-0.parquet"
 
 
@@ -131,10 +131,11 @@ def neighbours_of(name, ids=None, n=8):
 
 
 def part_of_neighbours():
-    """A file of the neighbours of the first four of eight items."""
+    """A file of the candidates of the first four of eight items, and of the others among these."""
     Path(PART).parent.mkdir(parents=True, exist_ok=True)
-    ids = torch.stack([torch.arange(8).roll(i) for i in (1, 2)], dim=1)[:4].view(1, 4, 2).to(torch.int32)
-    write_rows(PART, ids, {"model": "a", "layers": "x", "first": 0, "n": 8})
+    ids = torch.stack([torch.arange(8).roll(i) for i in (1, 2)], dim=1)[:4]
+    facts = {"model": "a", "layers": "x", "n": 8, "part": 0, "size": 4}
+    write_candidates(PART, [{0: ids, 1: ids}], facts)
 
 
 def set_row(value):
@@ -182,9 +183,9 @@ def caches():
         yield Row(f"neighbours-{name}", [neighbours_of("a", table), neighbours_of("b")], KNN, (f"{ids}: neighbour ids outside 0 ... 7",))
     flat = torch.zeros((8, 1), dtype=torch.int32)
     yield Row("neighbours-of-another-shape", [neighbours_of("a", flat), neighbours_of("b")], KNN, (f"{ids}: neighbours must be (layers, n, k)",))
-    yield Row("features-of-fewer-rows", [features_of("a", n=4)], ROWS, (one, "4 samples, neighbours of those from 4 to 4 asked for"))
-    yield Row("neighbours-of-some-rows", [part_of_neighbours], JOIN, (f"{PART}: rows from 4 on are missing; make them anew",))
-    yield Row("neighbours-of-rows-halved", [part_of_neighbours, damage(PART, halved)], JOIN, (PART, "cannot be read as a prh-neighbor-rows 1 file"))
+    yield Row("features-of-fewer-rows", [features_of("a", n=4)], ROWS, (one, "4 samples have no part 1 of 4 each; make the features anew"))
+    yield Row("neighbours-of-some-rows", [part_of_neighbours], JOIN, (f"{PART}: part 1, which follows, is missing; make it anew",))
+    yield Row("neighbours-of-rows-halved", [part_of_neighbours, damage(PART, halved)], JOIN, (PART, "cannot be read as a prh-neighbor-candidates 1 file"))
     yield Row("neighbours-of-other-items", [neighbours_of("a"), neighbours_of("b", n=9)], KNN, ("a.safetensors and ", "b.safetensors: n differs: 8 and 9"))
     yield Row("neighbours-too-few", [neighbours_of("a"), neighbours_of("b")], KNN.but(metrics={"mutual_knn": [3]}), (ids, "3"))
 

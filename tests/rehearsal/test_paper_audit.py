@@ -222,13 +222,14 @@ def make_comparison():
     for name in models:
         made = {"neighbors": f"results/neighbors/wit/{name}.safetensors"}
         run("index_neighbors", made, {"features": f"results/features/wit/{name}.safetensors"}, k_max=5, **how)
-    part = {"rows": f"results/neighbor_rows/wit/{BLOOMZ}/0.safetensors"}  # as of many items
+    part = {"candidates": f"results/neighbor_candidates/wit/{BLOOMZ}/0.safetensors"}  # as of many items
     run(
         "index_rows",
         part,
         {"features": f"results/features/wit/{BLOOMZ}.safetensors"},
         k_max=5,
-        span=[0, 4],
+        part=0,
+        size=4,
         **how,
     )
     tile = "results/alignment/wit/mutual_knn/0-0.parquet"

@@ -127,15 +127,15 @@ def test_own_captions_have_the_alignment_of_the_main_table(small):
     assert (both.layer_x_x == both.layer_x_y).all()
 
 
-def test_neighbours_of_many_items_are_jobs_of_rows(tmp_path):
-    """1,024 items in rows of 400: three jobs for each of the ten models, and one that joins their tables."""
+def test_neighbours_of_many_items_are_jobs_of_parts(tmp_path):
+    """1,024 items in parts of 400: three jobs for each of the ten models, and one that joins their tables."""
     config = tmp_path / "many.yaml"
     config.write_text(json.dumps({"alignment": {"rows_per_job": 400}}))
     jobs, _, own = plan(ROOT / "config/config.yaml", config)
     rules = Counter(job.rule for job in jobs.values())
     assert (rules["index_neighbors"], rules["index_rows"], rules["join_neighbors"]) == (0, 30, 10)
-    rows = sorted(job.params.span for job in own.values() if job.rule.name == "index_rows")
-    assert rows == sorted(10 * [[0, 400], [400, 800], [800, 1200]])
+    parts = [(job.params.part, job.params.size) for job in own.values() if job.rule.name == "index_rows"]
+    assert sorted(parts) == sorted(10 * [(0, 400), (1, 400), (2, 400)])
 
 
 def test_all_items_have_the_alignment_of_the_main_table(small):

@@ -1,8 +1,9 @@
-"""Neighbours of many samples: exact, for some rows at a time, with one layer in memory.
+"""Neighbours of many samples: exact, by parts of the samples that are jobs of their own, with one layer in memory.
 
-A job takes rows `first` ... `last` of a data set and ranks all its samples for each of them, by the same c_i . c_j + h_j as
-`prh.alignment.neighbors`. Columns come in blocks, in order, and only what beats a row's k-th nearest so far is looked at. Memory
-holds a layer twice (as it is, and centred), a block of products, and the table of the rows.
+The job of a part compares its samples with each other and with those of half of the other parts, so that each two parts meet in one
+job, and each product serves both sides. It keeps candidates: the k nearest, by the same c_i . c_j + h_j as `prh.alignment.neighbors`,
+of those that a sample was compared with there. The nearest of a sample's candidates in all jobs are its neighbours. Memory holds
+a layer twice (as it is, and centred), a block of products, and the candidates.
 """
 
 from collections.abc import Iterator
@@ -11,16 +12,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from prh.alignment.largest import largest, split, with_further
-from prh.alignment.neighbors import check_k, ranked_by
+from prh.alignment.largest import NOTHING, merged, split
+from prh.alignment.neighbors import BLOCK, check_k, compare, ranked_by, slices
 from prh.alignment.preprocess import QUANTILE, check_layer, clamped_units
 from prh.alignment.preprocess import sampled_threshold as of_layers
 from prh.errors import InputError
 from prh.features.layers import FORMAT as FEATURES
 from prh.features.tensors import opened, read_tensors, write_tensors
 
-FORMAT = "prh-neighbor-rows 1"
-ROWS, COLUMNS = 1024, 4096  # of a block of products: 16 MiB
+FORMAT = "prh-neighbor-candidates 1"
 HALF = 16  # bits of a float32 by which the clamp's threshold is found first
 PIECE = 2**22  # values looked at together for it
 
@@ -88,70 +88,79 @@ def sampled_threshold(layers, quantile: float = QUANTILE) -> float:
     return sums / layers.n
 
 
-def neighbors_of_rows(x: Tensor, first: int, last: int, k: int) -> Tensor:
-    """The k nearest neighbours, among all rows of x (n, d), of its rows first ... last - 1: (last - first, k) int32.
+def partners(part: int, parts: int) -> list[int]:
+    """The parts whose samples the job of a part compares its own with, itself first: each two of all parts meet in one job."""
+    half = (parts - 1) // 2 + (parts % 2 == 0 and part < parts // 2)
+    return [(part + step) % parts for step in range(half + 1)]
 
-    As `neighbors.nearest_neighbors`. Raises InputError if n < k + 2.
+
+def candidates(x: Tensor, part: int, size: int, k: int) -> dict[int, Tensor]:
+    """By part of x (n, d), what the job of one part of `size` samples finds for those of its partners: (samples, k) int64, as `largest` gives it.
+
+    Raises InputError if n < k + 2, or x has no such part.
     """
     check_k(k, len(x))
-    if not 0 <= first < last <= len(x):
-        raise InputError(
-            f"{len(x)} samples, neighbours of those from {first} to {last} asked for; make the features anew"
-        )
+    parts = slices(0, len(x), size)
+    if not 0 <= part < len(parts):
+        raise InputError(f"{len(x)} samples have no part {part} of {size} each; make the features anew")
     x, h = ranked_by(x)[:2]
-    found = [_nearest(x, h, rows, k) for rows in _slices(first, last, ROWS)]
-    return torch.cat(found).to("cpu", torch.int32)
+    blocks = {
+        other: slices(parts[other].start, parts[other].stop, BLOCK) for other in partners(part, len(parts))
+    }
+    found = {}
+    for other, theirs in blocks.items():
+        for i, own in enumerate(blocks[part]):
+            for block in theirs[: i + 1] if other == part else theirs:
+                compare(x, h, own, block, k, found)
+    return {
+        other: torch.cat([found[each.start] for each in theirs]).cpu() for other, theirs in blocks.items()
+    }
 
 
-def _slices(first, last, step):
-    return [slice(start, min(start + step, last)) for start in range(first, last, step)]
+def write_candidates(path: str | Path, layers: list[dict[int, Tensor]], metadata: dict) -> None:
+    """Write what `candidates` gives for each layer; metadata says of which `part`, of `size` of the `n` samples."""
+    tensors = {str(other): torch.stack([layer[other] for layer in layers]) for other in layers[0]}
+    write_tensors(path, tensors, FORMAT, metadata)
 
 
-def _nearest(x: Tensor, h: Tensor, rows: slice, k: int) -> Tensor:
-    count, found = rows.stop - rows.start, None
-    held = x.new_empty(count * min(COLUMNS, len(x)))
-    for columns in _slices(0, len(x), COLUMNS):
-        products = held[: count * (columns.stop - columns.start)].view(count, -1)
-        torch.addmm(h[columns], x[rows], x[columns].T, out=products)
-        low, high = max(rows.start, columns.start), min(rows.stop, columns.stop)
-        own = torch.arange(low, max(low, high), device=x.device)
-        products[own - rows.start, own - columns.start] = -torch.inf
-        found = largest(products, k) if found is None else with_further(found, products, columns.start)
-    return split(found)[1]
+def read_candidates(path: str | Path) -> tuple[dict[int, Tensor], dict]:
+    """What `write_candidates` wrote: by part (layers, samples, k) int64, and the metadata.
 
-
-def write_rows(path: str | Path, ids: Tensor, metadata: dict) -> None:
-    """Write the neighbours (layers, rows, k) int32 of some rows; metadata says which: `first`, of `n`."""
-    write_tensors(path, {"neighbors": ids}, FORMAT, metadata)
-
-
-def read_rows(path: str | Path) -> tuple[Tensor, dict]:
-    """What `write_rows` wrote. Raises InputError, naming the file, where it is missing, damaged, or something else."""
-    tensors, metadata = read_tensors(path, FORMAT)
-    ids = tensors.get("neighbors", torch.empty(0))
-    if ids.ndim != 3 or ids.dtype != torch.int32 or 0 in ids.shape:
-        raise InputError(f"{path}: neighbours must be (layers, rows, k) int32; make it anew")
-    if int(ids.min()) < 0 or int(ids.max()) >= metadata["n"]:
-        raise InputError(f"{path}: neighbour ids outside 0 ... {metadata['n'] - 1}; make it anew")
-    return ids, metadata
-
-
-def join_rows(paths: list[str]) -> tuple[Tensor, dict]:
-    """The neighbour table (layers, n, k) of files that hold all rows, in order, and its metadata: model and layers.
-
-    Raises InputError where rows are missing, or files are of different tables.
+    Raises InputError, naming the file, where it is missing, damaged, or something else.
     """
-    table, filled, known = None, 0, None
-    for path in paths:
-        ids, metadata = read_rows(path)
-        first, n = metadata.pop("first"), metadata.pop("n")
-        if table is None:
-            table, known = ids.new_empty(ids.shape[0], n, ids.shape[2]), metadata
-        alike = metadata == known and (ids.shape[0], n, ids.shape[2]) == tuple(table.shape)
-        if not alike or first != filled or first + ids.shape[1] > n:
-            raise InputError(f"{path}: holds other rows than those that follow; make it anew")
-        table[:, first : first + ids.shape[1]] = ids
-        filled += ids.shape[1]
-    if filled != table.shape[1]:
-        raise InputError(f"{paths[-1]}: rows from {filled} on are missing; make them anew")
-    return table, known
+    tensors, metadata = read_tensors(path, FORMAT)
+    found = {int(name): tensor for name, tensor in tensors.items()}
+    parts = slices(0, metadata["n"], metadata["size"])
+    own = found.get(metadata["part"], torch.empty(0))
+    if own.ndim != 3 or sorted(found) != sorted(partners(metadata["part"], len(parts))):
+        raise InputError(
+            f"{path}: holds other parts than the job of part {metadata['part']} makes; make it anew"
+        )
+    for other, tensor in found.items():
+        rows = parts[other].stop - parts[other].start
+        if tensor.dtype != torch.int64 or tensor.shape != (len(own), rows, own.shape[2]):
+            raise InputError(f"{path}: candidates must be (layers, samples, k) int64; make it anew")
+        columns = split(tensor)[1]
+        if bool(((columns >= metadata["n"]) & (tensor != NOTHING)).any()):
+            raise InputError(f"{path}: neighbour ids outside 0 ... {metadata['n'] - 1}; make it anew")
+    return found, metadata
+
+
+def join_candidates(paths: list[str]) -> tuple[Tensor, dict]:
+    """The neighbour table (layers, n, k) int32 of the files of all parts, in order, and its metadata: model and layers.
+
+    Raises InputError where a part is missing, or files are of different tables.
+    """
+    nearest, known = None, None
+    for number, path in enumerate(paths):
+        found, metadata = read_candidates(path)
+        parts, (layers, _, k) = slices(0, metadata["n"], metadata["size"]), found[metadata["part"]].shape
+        if nearest is None:
+            nearest, known = torch.full((layers, metadata["n"], k), NOTHING), metadata
+        if metadata != known | {"part": number} or (layers, k) != (len(nearest), nearest.shape[2]):
+            raise InputError(f"{path}: is not part {number} of what the others are of; make it anew")
+        for other, tensor in found.items():
+            nearest[:, parts[other]] = merged(nearest[:, parts[other]], tensor)
+    if len(paths) != len(parts):
+        raise InputError(f"{paths[-1]}: part {len(paths)}, which follows, is missing; make it anew")
+    return split(nearest)[1].to(torch.int32), {key: known[key] for key in ("model", "layers")}

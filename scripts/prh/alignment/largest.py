@@ -10,21 +10,44 @@ from torch import Tensor
 
 GROUPS = 4  # of columns, for each value wanted: with more the bound is closer, and takes longer
 COLUMN = 2**32 - 1  # the lower half of a number
+ROUNDING = 1e-6  # of a sum of two float32, generously
+SOME = 1 / 64  # of a block's values: to pick more takes longer than to add to all
 
 
-def largest(matrix: Tensor, count: int) -> Tensor:
-    """The `count` largest of each row of a matrix (n, width) as whole numbers, (n, count); `split` tells their values and columns."""
+def largest(matrix: Tensor, count: int, start: int = 0) -> Tensor:
+    """The `count` largest of each row of a matrix (n, width) as whole numbers, (n, count); `split` tells their values and columns.
+
+    start: the number of its first column. Where a row has fewer values that are finite, NOTHING stands for the rest.
+    """
     width = matrix.shape[1]
     groups, inner = min(width, GROUPS * count), min(width, count)
     # The maxima of groups are different values of the row: so many are no smaller than the count-th of them.
     tops = matrix[:, : width // groups * groups].unflatten(1, (-1, groups)).amax(dim=1)
-    return _sorted(_picked(matrix, _smallest_of_top(tops, inner), or_equal=True, fewest=count))[:, :count]
+    chosen = _at_least(matrix, _smallest_of_top(tops, inner))
+    return _sorted(_picked(matrix, chosen, start, fewest=count))[:, :count]
 
 
-def with_further(found: Tensor, matrix: Tensor, start: int) -> Tensor:
-    """What `largest` found of earlier columns, as it is with those of a further block of them, which begins at column `start`."""
-    better = _picked(matrix, split(found[:, -1:])[0], or_equal=False, start=start)
-    return _sorted(torch.cat([found, better], dim=1))[:, : found.shape[1]] if better.shape[1] else found
+def with_further(found: Tensor, matrix: Tensor, added: Tensor, start: int) -> Tensor:
+    """What `largest` found of other columns, as it is with those of a further block of them, which begins at column `start`.
+
+    The block's values are the matrix (n, width) and, in every row, `added` (width,). They are added up only where they may be among the
+    largest, which most are not.
+    """
+    least = split(found[:, -1:])[0]
+    bound = least - added.max()
+    bound -= ROUNDING * (least.abs() + added.abs().max())
+    chosen = _at_least(matrix, bound)
+    if chosen.count_nonzero() > SOME * matrix.numel():
+        matrix, added = matrix + added, torch.zeros_like(added)
+        chosen = _at_least(matrix, least)
+    return merged(found, _picked(matrix, chosen, start, added))
+
+
+def merged(found: Tensor, further: Tensor) -> Tensor:
+    """What `largest` found (..., count), as it is with what it found of further columns."""
+    return (
+        _sorted(torch.cat([found, further], dim=-1))[..., : found.shape[-1]] if further.shape[-1] else found
+    )
 
 
 def split(found: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,7 +73,7 @@ def _mirrored(bits: Tensor) -> Tensor:
 
 def _sorted(numbers: Tensor) -> Tensor:
     on_gpu = numbers.is_cuda
-    return numbers.sort(dim=1).values if on_gpu else torch.from_numpy(np.sort(numbers.numpy(), axis=1))
+    return numbers.sort(dim=-1).values if on_gpu else torch.from_numpy(np.sort(numbers.numpy(), axis=-1))
 
 
 def _smallest_of_top(matrix: Tensor, count: int) -> Tensor:
@@ -60,19 +83,40 @@ def _smallest_of_top(matrix: Tensor, count: int) -> Tensor:
     return torch.from_numpy(np.partition(matrix.numpy(), -count, axis=1)[:, -count, None])
 
 
-def _picked(matrix: Tensor, least: Tensor, or_equal: bool, start: int = 0, fewest: int = 0) -> Tensor:
-    """What is greater than its row's least, or equal to it, as whole numbers: (n, most of a row), filled up with -infinity."""
-    n, width = matrix.shape
+def _at_least(matrix: Tensor, least: Tensor) -> Tensor:
+    """Where a matrix is no less than its row's least, lying in memory as the matrix does."""
     if matrix.is_cuda:
-        places = (matrix >= least if or_equal else matrix > least).flatten().nonzero().flatten()
-    else:  # NumPy looks faster
-        compare = np.greater_equal if or_equal else np.greater
-        places = torch.from_numpy(np.flatnonzero(compare(matrix.numpy(), least.numpy(), order="C")))
-    rows = places // width
+        return matrix >= least
+    return torch.from_numpy(np.greater_equal(matrix.numpy(), least.numpy()))  # NumPy looks faster
+
+
+def _picked(
+    matrix: Tensor, chosen: Tensor, start: int, added: Tensor | None = None, fewest: int = 0
+) -> Tensor:
+    """What is chosen of a matrix, and what is added to its column, as whole numbers: (n, most of a row), filled up with NOTHING.
+
+    A matrix that is the transpose of what lies in memory is looked at as it lies there.
+    """
+    n, turned = len(matrix), not matrix.is_contiguous() and matrix.T.is_contiguous()
+    held, chosen = (matrix.T, chosen.T) if turned else (matrix, chosen)
+    if matrix.is_cuda:
+        places = chosen.flatten().nonzero().flatten()
+    else:
+        places = torch.from_numpy(np.flatnonzero(chosen.numpy()))
+    values = held.reshape(-1).index_select(0, places)
+    rows, columns = places // held.shape[1], places % held.shape[1]
+    if turned:
+        columns, (rows, order) = rows, columns.sort(stable=True)
+        columns, values = columns.index_select(0, order), values.index_select(0, order)
+    if added is not None:
+        values += added.index_select(0, columns)
     counts = torch.bincount(rows, minlength=n)
     most = max(fewest, int(counts.max()))
-    out = torch.full((n * most,), int(_numbers(torch.tensor([-torch.inf]), COLUMN)), device=matrix.device)
+    out = torch.full((n * most,), NOTHING, device=matrix.device)
     shift = torch.arange(n, device=matrix.device) * most - (counts.cumsum(0) - counts)
-    number = _numbers(matrix.reshape(-1).index_select(0, places), places - rows * width + start)
-    out[torch.arange(len(rows), device=matrix.device) + shift.index_select(0, rows)] = number
+    at = torch.arange(len(rows), device=matrix.device) + shift.index_select(0, rows)
+    out[at] = _numbers(values, columns + start).where(values > -torch.inf, NOTHING)
     return out.view(n, most)
+
+
+NOTHING = int(_numbers(torch.tensor([-torch.inf]), COLUMN))  # minus infinity, in no column

@@ -20,7 +20,7 @@ from prh.alignment.preprocess import in_cache
 from prh.errors import InputError
 from prh.features.tensors import read_tensors, write_tensors
 
-BLOCK = 4096  # rows and columns of the largest similarity matrix held: 64 MiB
+BLOCK = 2048  # rows and columns of the largest similarity matrix held: 16 MiB, which larger ones are no faster than
 STRIP = 256  # rows per product of a symmetric matrix
 OFF_CENTRE = 1e-6  # a mean's rounding, against the rows' length, from which on it is taken off once more
 LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
@@ -158,19 +158,30 @@ def _check_table(path: str | Path, ids: Tensor) -> None:
 
 
 def _by_blocks(x: Tensor, h: Tensor, k: int, block: int) -> Tensor:
-    """The k largest similarities of each row, as `largest` gives them, from blocks in order; each product serves both sides."""
-    blocks = [slice(start, min(start + block, len(x))) for start in range(0, len(x), block)]
-    found = []
+    """The k largest similarities of each row, as `largest` gives them."""
+    blocks, found = slices(0, len(x), block), {}
     for i, rows in enumerate(blocks):
-        for j, columns in enumerate(blocks[: i + 1]):
-            products = x[rows] @ x[columns].T
-            if i == j:
-                products.fill_diagonal_(-torch.inf)
-            else:
-                found[j] = with_further(found[j], products.T + h[rows], rows.start)
-            products.add_(h[columns])
-            if j == 0:
-                found.append(largest(products, k))
-            else:
-                found[i] = with_further(found[i], products, columns.start)
-    return torch.cat(found)
+        for columns in blocks[: i + 1]:
+            compare(x, h, rows, columns, k, found)
+    return torch.cat([found[rows.start] for rows in blocks])
+
+
+def slices(first: int, last: int, step: int) -> list[slice]:
+    """Rows first ... last - 1 in slices of so many."""
+    return [slice(start, min(start + step, last)) for start in range(first, last, step)]
+
+
+def compare(x: Tensor, h: Tensor, a: slice, b: slice, k: int, found: dict[int, Tensor]) -> None:
+    """Rank the rows b of x for each of its rows a, and those of a for each of b: their products serve both sides.
+
+    x, h: of `ranked_by`. found: what `largest` has found so far for each slice, by its first row; it is brought up to date.
+    """
+    products = x[a] @ x[b].T
+    if a == b:
+        products.fill_diagonal_(-torch.inf)
+    for rows, columns, part in [(a, b, products)] + [(b, a, products.T)] * (a != b):
+        known, start = found.get(rows.start), columns.start
+        if known is None:
+            found[rows.start] = largest(part + h[columns], k, start)
+        else:
+            found[rows.start] = with_further(known, part, h[columns], start)

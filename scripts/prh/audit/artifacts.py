@@ -51,8 +51,10 @@ KINDS = {
     ),
     "colour places": Kind(r"results/colour/places\.csv", checks_measures.colour_places),
     "neighbors": Kind(r"results/neighbors/.+\.safetensors", checks_measures.neighbors, samples.neighbors),
-    "neighbor rows": Kind(
-        r"results/neighbor_rows/.+\.safetensors", checks_measures.neighbor_rows, samples.neighbor_rows
+    "neighbor candidates": Kind(
+        r"results/neighbor_candidates/.+\.safetensors",
+        checks_measures.neighbor_candidates,
+        samples.neighbor_candidates,
     ),
     "alignment": Kind(r"results/alignment/.+\.parquet", checks_measures.alignment, samples.alignment),
     "calibration": Kind(r"results/calibration/.+\.parquet", checks_measures.calibration, samples.calibration),

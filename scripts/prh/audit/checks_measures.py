@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 
 from prh.alignment.catalogue import METRICS, SAMPLES_HELD
-from prh.alignment.large import StoredLayers, read_rows
-from prh.alignment.neighbors import read_index
+from prh.alignment.large import StoredLayers, join_candidates, read_candidates
+from prh.alignment.largest import NOTHING, split
+from prh.alignment.neighbors import read_index, slices
 from prh.features.layers import STORED, each_layer, read_metadata
 from prh.features.tensors import read_tensors
 from prh.provenance import MANIFEST, file_digest
@@ -85,43 +86,58 @@ def _layers(path, row, count, store="float32"):
 
 
 def neighbors(run, artifact):
-    """As many neighbours as asked for, in range, distinct, none itself; layers and items are those of the features; of parts theirs."""
+    """As many neighbours as asked for, in range, distinct, none itself; layers and items are those of the features; the nearest of candidates."""
     ids, metadata = read_index(run.path(artifact))  # checks shape, type and range
-    yield from _neighbors(run, artifact, ids, metadata, 0, ids.shape[1])
-    parts = [source for source in run.inputs(artifact) if run.kind(source) == "neighbor rows"]
-    for part in filter(run.is_intact, parts):
-        rows, facts = read_rows(run.path(part))
-        if not torch.equal(ids[:, facts["first"] : facts["first"] + rows.shape[1]], rows):
-            yield f"is not what {part} holds"
+    yield from _neighbors(run, artifact, ids, torch.arange(ids.shape[1]), metadata)
+    parts = [source for source in run.inputs(artifact) if run.kind(source) == "neighbor candidates"]
+    if not parts or not all(map(run.is_intact, parts)):
+        return
+    if not torch.equal(ids, join_candidates([str(run.path(part)) for part in parts])[0]):
+        yield f"is not what the {len(parts)} files of candidates, {parts[0]} and so on, hold"
 
 
-def neighbor_rows(run, artifact):
-    """As `neighbors`, of the items that were asked for."""
-    ids, metadata = read_rows(run.path(artifact))
-    first, n = metadata["first"], metadata["n"]
-    wanted = run.params(artifact)["span"]
-    if [first, first + ids.shape[1]] != [wanted[0], min(wanted[1], n)]:
-        yield f"items {first} ... {first + ids.shape[1]}, the rule asked for {wanted[0]} ... {wanted[1]}"
-    yield from _neighbors(run, artifact, ids, metadata, first, n)
+def neighbor_candidates(run, artifact):
+    """As `neighbors`, of the part that was asked for, and only items that its job compared."""
+    found, metadata = read_candidates(run.path(artifact))
+    params, own = run.params(artifact), metadata["part"]
+    if (own, metadata["size"]) != (params["part"], params["size"]):
+        yield f"is of part {own} of {metadata['size']} items, the rule asked for {params['part']} of {params['size']}"
+    parts = slices(0, metadata["n"], metadata["size"])
+    seen = torch.zeros(metadata["n"], dtype=torch.bool)
+    for other in found:
+        seen[parts[other]] = True
+    for other, numbers in found.items():
+        items = torch.arange(parts[other].start, parts[other].stop)
+        ids = torch.where(numbers == NOTHING, -1 - torch.arange(numbers.shape[2]), split(numbers)[1])
+        allowed = (
+            seen
+            if other == own
+            else torch.zeros_like(seen).index_fill_(0, torch.arange(parts[own].start, parts[own].stop), True)
+        )
+        foreign = ((ids >= 0) & ~allowed[ids.clamp(min=0)]).any(dim=2).nonzero()
+        if len(foreign):
+            yield f"layer {int(foreign[0, 0])}: item {int(items[foreign[0, 1]])} has a candidate that this job did not compare it with"
+        yield from _neighbors(run, artifact, ids, items, metadata)
 
 
-def _neighbors(run, artifact, ids, metadata, first, n):
-    layers, rows, k = ids.shape
+def _neighbors(run, artifact, ids, items, metadata):
+    """What is wrong with the neighbours (layers, n, k) of some items."""
+    layers, _, k = ids.shape
     params = run.params(artifact)
     if k != params["k_max"]:
         yield f"{k} neighbours, the rule asked for {params['k_max']}"
     if len(metadata["layers"].split(",")) != layers:
         yield f"{layers} layers, but {len(metadata['layers'].split(','))} names"
-    own = (ids == torch.arange(first, first + rows).view(1, rows, 1)).any(dim=2).nonzero()
+    own = (ids == items.view(1, -1, 1)).any(dim=2).nonzero()
     if len(own):
-        yield f"layer {int(own[0, 0])}: item {first + int(own[0, 1])} is its own neighbour"
+        yield f"layer {int(own[0, 0])}: item {int(items[own[0, 1]])} is its own neighbour"
     ordered = ids.sort(dim=2).values
     twice = (ordered[:, :, 1:] == ordered[:, :, :-1]).any(dim=2).nonzero()
     if len(twice):
-        yield f"layer {int(twice[0, 0])}: item {first + int(twice[0, 1])} has a neighbour twice"
+        yield f"layer {int(twice[0, 0])}: item {int(items[twice[0, 1]])} has a neighbour twice"
     (source,) = (source for source in run.inputs(artifact) if run.kind(source) == "features")
     if run.is_intact(source):
-        features = StoredLayers(run.path(source))
+        features, n = StoredLayers(run.path(source)), metadata.get("n", len(items))
         if n != features.n or layers != len(features) + bool(params["concatenate"]):
             yield f"({layers}, {n}, ...) does not fit {source}: {len(features)} layers, {features.n} items"
 

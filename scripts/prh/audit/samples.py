@@ -14,8 +14,9 @@ import pandas as pd
 import torch
 
 from prh.alignment.catalogue import METRICS
-from prh.alignment.large import read_rows
-from prh.alignment.neighbors import read_index
+from prh.alignment.large import read_candidates
+from prh.alignment.largest import split
+from prh.alignment.neighbors import read_index, slices
 from prh.audit.definitions import Prepared, mid_ranks, null_of_mutual_knn, score, tail, tree_weights, unit
 from prh.audit.samples_of_models import ITEMS
 from prh.audit.ways import NotHere
@@ -44,31 +45,46 @@ def differs(what, kept, again, **tolerance):
 
 def neighbors(run, artifact, rng):
     """The neighbours of some items, in every layer."""
-    return _neighbors(run, artifact, rng, read_index(run.path(artifact))[0].numpy(), 0)
+    ids = read_index(run.path(artifact))[0].numpy()
+    chosen = sorted(rng.choice(ids.shape[1], size=min(ITEMS, ids.shape[1]), replace=False).tolist())
+    return _neighbors(run, artifact, {item: ids[:, item] for item in chosen})
 
 
-def neighbor_rows(run, artifact, rng):
-    """The neighbours of some of the items, in every layer."""
-    ids, metadata = read_rows(run.path(artifact))
-    return _neighbors(run, artifact, rng, ids.numpy(), metadata["first"])
+def neighbor_candidates(run, artifact, rng):
+    """The candidates of some items of the part itself and of one that it was compared with, in every layer."""
+    found, metadata = read_candidates(run.path(artifact))
+    own, parts = metadata["part"], slices(0, metadata["n"], metadata["size"])
+    chosen, compared = {}, {}
+    for other in {own, max(found)}:
+        size = found[other].shape[1]
+        for place in sorted(rng.choice(size, size=min(ITEMS, size), replace=False).tolist()):
+            item = parts[other].start + place
+            chosen[item] = split(found[other][:, place])[1].numpy()
+            compared[item] = np.concatenate(
+                [np.arange(metadata["n"])[parts[each]] for each in (found if other == own else [own])]
+            )
+    return _neighbors(run, artifact, chosen, compared)
 
 
-def _neighbors(run, artifact, rng, ids, first):
+def _neighbors(run, artifact, chosen, compared=None):
+    """Whether each of some items has, among all or those it was compared with, the nearest: its neighbours by item, (layers, k)."""
     params = run.params(artifact)
     (source,) = (source for source in run.inputs(artifact) if run.kind(source) == "features")
     layers = run.prepared(source, params["clamp"], params["concatenate"])
-    layers_n, rows, k = ids.shape
-    chosen = sorted((first + rng.choice(rows, size=min(ITEMS, rows), replace=False)).tolist())
+    layers_n, k = next(iter(chosen.values())).shape
     reasons = []
     for number in range(layers_n):
         layer = layers[number]
         allowed = RANK_TOLERANCE * np.linalg.norm(layer - layer.mean(axis=0), axis=1).mean()
-        for item in chosen:
-            cosines, held = layer @ layer[item], ids[number, item - first]
+        for item, ids in chosen.items():
+            cosines, held = np.full(len(layer), -np.inf), ids[number][ids[number] < len(layer)]
+            among = slice(None) if compared is None else compared[item]
+            cosines[among] = layer[among] @ layer[item]
             cosines[item] = -np.inf
             listed = cosines[held]
+            least = listed[-1] if len(held) == k else -np.inf
             others = np.delete(cosines, held)
-            if (np.diff(listed) > allowed).any() or others.max() > listed[-1] + allowed:
+            if (np.diff(listed) > allowed).any() or others.max() > least + allowed:
                 reasons.append(
                     f"layer {number}, item {item}: these are not its {k} nearest neighbours, in order"
                 )
