@@ -66,6 +66,15 @@ def test_ties_are_ordered_by_index(size, monkeypatch, tmp_path):
         assert row == (same + [j for j in range(40) if j % 4 != i % 4])[:12]
 
 
+@pytest.mark.parametrize("size", [20, 23, 34, 69, 70])
+def test_equal_samples_are_equal_in_parts_of_any_size(size, tmp_path):
+    """Narrow products are rounded in another way: the last part of 70 samples in parts of 69 is one sample."""
+    kinds = torch.randint(7, (70,), generator=torch.Generator().manual_seed(1))
+    x = preprocess.prepare([noise(7, 384)[kinds]])[0]
+    for i, row in enumerate(by_parts(tmp_path, x, size, 5).tolist()):
+        assert row == [j for j in range(70) if kinds[j] == kinds[i] and j != i][:5]
+
+
 @pytest.mark.parametrize("parts", range(1, 12))
 def test_each_two_parts_meet_once(parts):
     met = [frozenset({part, other}) for part in range(parts) for other in partners(part, parts)]

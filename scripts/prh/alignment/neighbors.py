@@ -22,6 +22,9 @@ from prh.features.tensors import read_tensors, write_tensors
 
 BLOCK = 2048  # rows and columns of the largest similarity matrix held: 16 MiB, which larger ones are no faster than
 STRIP = 256  # rows per product of a symmetric matrix
+NARROW = (
+    16  # rows of a factor: fewer are multiplied in another way, by whose rounding equal samples would differ
+)
 OFF_CENTRE = 1e-6  # a mean's rounding, against the rows' length, from which on it is taken off once more
 LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
 FORMAT = "prh-neighbors 1"
@@ -176,7 +179,8 @@ def compare(x: Tensor, h: Tensor, a: slice, b: slice, k: int, found: dict[int, T
 
     x, h: of `ranked_by`. found: what `largest` has found so far for each slice, by its first row; it is brought up to date.
     """
-    products = x[a] @ x[b].T
+    wide_a, wide_b = (slice(max(0, min(each.start, each.stop - NARROW)), each.stop) for each in (a, b))
+    products = (x[wide_a] @ x[wide_b].T)[a.start - wide_a.start :, b.start - wide_b.start :].contiguous()
     if a == b:
         products.fill_diagonal_(-torch.inf)
     for rows, columns, part in [(a, b, products)] + [(b, a, products.T)] * (a != b):
