@@ -54,6 +54,21 @@ def test_ties_are_ordered_by_index(block):
         assert row == (same + others)[:12]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("n", [200, 257, 513, 1000, 2100])
+def test_equal_samples_are_ordered_by_index(n, threads):
+    """As captions that occur twice are: their products are equal, wherever in the matrix they stand."""
+    kinds = torch.randint(7, (n,), generator=torch.Generator().manual_seed(1))
+    torch.set_num_threads(threads)
+    try:
+        ids = nearest_neighbors(features(n=7, d=384)[kinds], 5)
+    finally:
+        torch.set_num_threads(1)
+    first = [(kinds == kind).nonzero().flatten().tolist()[:6] for kind in range(7)]
+    for i, row in enumerate(ids.tolist()):
+        assert row == [j for j in first[kinds[i]] if j != i][:5]
+
+
 @pytest.mark.parametrize("block", [4096, 25])
 def test_samples_that_hardly_differ_are_told_apart(block):
     """Cosines within 1e-6 of 1, of which float32 has a few values only."""

@@ -112,11 +112,23 @@ def rank(x: Tensor, k: int, block: int = BLOCK) -> Ranking:
     check_k(k, len(x))
     x, h, squares = ranked_by(x)
     if len(x) <= block:
-        found = largest(gram(x).add_(h).fill_diagonal_(-torch.inf), k)
+        found = largest(_with_equal_columns(gram(x), x, h).add_(h).fill_diagonal_(-torch.inf), k)
     else:
         found = _by_blocks(x, h, k, block)
     similarities, ids = split(found)
     return Ranking(ids.to(torch.int32), similarities, h, squares)
+
+
+def _with_equal_columns(products: Tensor, x: Tensor, h: Tensor) -> Tensor:
+    """Products (n, n) with those of equal rows of x made equal: a product of half a matrix is rounded by where a row stands."""
+    _, kind, counts = h.unique(return_inverse=True, return_counts=True)
+    repeated = (counts[kind] > 1).nonzero().flatten()
+    if len(repeated):
+        _, kind = x[repeated].unique(dim=0, return_inverse=True)
+        first = torch.full_like(repeated, len(x)).scatter_reduce(0, kind, repeated, "amin")[kind]
+        others = first != repeated
+        products[:, repeated[others]] = products[:, first[others]]
+    return products
 
 
 def ranked_by(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
