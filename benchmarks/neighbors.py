@@ -141,8 +141,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "features.safetensors")
         alone(write, path, sizes)
-        numbers = range(-(-sizes.items // sizes.rows))
-        outs = [Path(folder, f"{number}.safetensors") for number in numbers]
+        outs = [Path(folder, f"{number}.safetensors") for number in range(-(-sizes.items // sizes.rows))]
         tasks = [(path, out, number, sizes.rows, sizes.k) for number, out in enumerate(outs)]
         begin = time.perf_counter()
         with multiprocessing.get_context("spawn").Pool(sizes.processes, maxtasksperchild=1) as pool:

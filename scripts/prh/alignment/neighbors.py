@@ -22,9 +22,7 @@ from prh.features.tensors import read_tensors, write_tensors
 
 BLOCK = 2048  # rows and columns of the largest similarity matrix held: 16 MiB, which larger ones are no faster than
 STRIP = 256  # rows per product of a symmetric matrix
-NARROW = (
-    16  # rows of a factor: fewer are multiplied in another way, by whose rounding equal samples would differ
-)
+NARROW = 16  # rows of a factor: products of fewer are rounded in another way, and equal samples would differ
 OFF_CENTRE = 1e-6  # a mean's rounding, against the rows' length, from which on it is taken off once more
 LENGTH_ERROR = 1e-5  # a squared length so near to 1 is 1: its rounding would move neighbours
 FORMAT = "prh-neighbors 1"

@@ -103,18 +103,11 @@ def neighbor_candidates(run, artifact):
     if (own, metadata["size"]) != (params["part"], params["size"]):
         yield f"is of part {own} of {metadata['size']} items, the rule asked for {params['part']} of {params['size']}"
     parts = slices(0, metadata["n"], metadata["size"])
-    seen = torch.zeros(metadata["n"], dtype=torch.bool)
-    for other in found:
-        seen[parts[other]] = True
     for other, numbers in found.items():
         items = torch.arange(parts[other].start, parts[other].stop)
         ids = torch.where(numbers == NOTHING, -1 - torch.arange(numbers.shape[2]), split(numbers)[1])
-        allowed = (
-            seen
-            if other == own
-            else torch.zeros_like(seen).index_fill_(0, torch.arange(parts[own].start, parts[own].stop), True)
-        )
-        foreign = ((ids >= 0) & ~allowed[ids.clamp(min=0)]).any(dim=2).nonzero()
+        compared = torch.tensor([*found] if other == own else [own])
+        foreign = ((ids >= 0) & ~torch.isin(ids // metadata["size"], compared)).any(dim=2).nonzero()
         if len(foreign):
             yield f"layer {int(foreign[0, 0])}: item {int(items[foreign[0, 1]])} has a candidate that this job did not compare it with"
         yield from _neighbors(run, artifact, ids, items, metadata)

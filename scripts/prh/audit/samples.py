@@ -54,15 +54,13 @@ def neighbor_candidates(run, artifact, rng):
     """The candidates of some items of the part itself and of one that it was compared with, in every layer."""
     found, metadata = read_candidates(run.path(artifact))
     own, parts = metadata["part"], slices(0, metadata["n"], metadata["size"])
-    chosen, compared = {}, {}
-    for other in {own, max(found)}:
+    part_of, chosen, compared = np.arange(metadata["n"]) // metadata["size"], {}, {}
+    for other in sorted({own, max(found)}):
         size = found[other].shape[1]
         for place in sorted(rng.choice(size, size=min(ITEMS, size), replace=False).tolist()):
             item = parts[other].start + place
             chosen[item] = split(found[other][:, place])[1].numpy()
-            compared[item] = np.concatenate(
-                [np.arange(metadata["n"])[parts[each]] for each in (found if other == own else [own])]
-            )
+            compared[item] = np.isin(part_of, [*found] if other == own else [own])
     return _neighbors(run, artifact, chosen, compared)
 
 
